@@ -1,0 +1,51 @@
+# Everything works from a fresh clone with Python 3.11 or newer and make: the environment is made once, in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# CI runs the slow tests too.
+PYTEST_ARGS ?= $(if $(CI),,-m "not slow")
+
+.PHONY: help setup eval report regression test bench format clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1  — /'
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "error: $$($(PYTHON) --version) found, expected Python 3.11 or newer; make PYTHON=/path/to/python3" >&2; exit 2; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+setup: $(READY)  ## make the environment, .venv
+
+eval: $(READY)  ## evaluate a model: TASK=… MODEL=… [SPLIT=…] [LIMIT=n] [ARGS="…"]
+	@test -n '$(TASK)' || { echo "error: no task named; make eval TASK=aishell1 MODEL=whisper:openai/whisper-base" >&2; exit 2; }
+	@$(BIN)/otoscope eval --task '$(TASK)$(if $(SPLIT),:$(SPLIT))' $(if $(MODEL),--model '$(MODEL)') $(if $(LIMIT),--limit $(LIMIT)) $(ARGS)
+
+report: $(READY)  ## leaderboard from results/
+	@$(BIN)/otoscope report $(ARGS)
+
+# Until a model and clips come with the project, recorded answers are scored anew: normalisers, metrics, runner and
+# log are held to results/baselines/.
+regression: $(READY)  ## CI check: evaluate anew and compare with results/baselines/
+	@$(BIN)/otoscope eval --fresh --results-dir build/regression --task results/baselines/replay/english.yaml --model predictions:results/baselines/replay/english.predictions.jsonl --model-arg name=recorded-answers
+	@$(BIN)/otoscope eval --fresh --results-dir build/regression --task results/baselines/replay/mandarin.yaml --model predictions:results/baselines/replay/mandarin.predictions.jsonl --model-arg name=recorded-answers
+	@$(BIN)/otoscope regression --results-dir build/regression --baseline results/baselines/replay.json $(ARGS)
+
+test: $(READY)  ## format, lint, types, tests: what CI runs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+bench: $(READY)  ## speed, side by side with what one would use instead
+	$(BIN)/python tests/bench.py
+
+format: $(READY)  ## format and mend what can be mended by itself
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:  ## remove what was built; results stay
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,176 @@
+"""Reading audio: a span of a file as a mono waveform at the rate that a model wants.
+
+Decoding is libsndfile's (WAV, FLAC, Ogg/Opus, MP3, …), resampling soxr's at its very-high-quality setting. The rate
+in the file's header is believed, but not blindly: a WAV header whose fields contradict each other, an impossible
+rate, and a file that ends before its header says so are errors, because each of them would otherwise become a bad
+hypothesis and a wrong score.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from evaluate.errors import AudioDecodeError
+from evaluate.types import AudioRef
+
+MIN_RATE_HZ = 1_000
+MAX_RATE_HZ = 768_000
+_UNKNOWN_SIZE = (0, 0xFFFFFFFF)  # what programs that write WAV to a pipe put for a length they do not know yet
+_FIXED_RATE_FORMATS = (1, 3, 6, 7)  # PCM, IEEE float, A-law, µ-law: bytes per second follow from the other fields
+_EXTENSIBLE = 0xFFFE
+
+
+@dataclass(frozen=True, slots=True)
+class AudioInfo:
+    """What a file's header says, checked for sense."""
+
+    num_frames: int
+    sample_rate_hz: int
+    num_channels: int
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the whole file in seconds."""
+        return self.num_frames / self.sample_rate_hz
+
+
+def inspect_audio(path: Path) -> AudioInfo:
+    """Read a file's header without decoding it.
+
+    Raises:
+        AudioDecodeError: There is no such file, it is no audio file, or its header is impossible.
+    """
+    if not path.is_file():
+        found = "a folder" if path.is_dir() else "not a regular file" if path.exists() else "no file"
+        raise AudioDecodeError(f"{path}: {found}, expected an audio file")
+    if path.stat().st_size == 0:
+        raise AudioDecodeError(f"{path}: the file has 0 bytes; copy it again from the corpus")
+    _check_wav_header(path)
+    try:
+        header = soundfile.info(str(path))
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        raise AudioDecodeError(
+            f"{path}: not readable as audio ({_reason(error)}); is it what its name says?"
+        ) from error
+    info = AudioInfo(header.frames, header.samplerate, header.channels)
+    if not MIN_RATE_HZ <= info.sample_rate_hz <= MAX_RATE_HZ:
+        raise AudioDecodeError(
+            f"{path}: the header says {info.sample_rate_hz} Hz, expected {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz; "
+            "mend the header or copy the file again"
+        )
+    if info.num_frames == 0:
+        raise AudioDecodeError(f"{path}: the file holds 0 frames of audio; copy it again from the corpus")
+    return info
+
+
+def span_seconds(ref: AudioRef, info: AudioInfo) -> float:
+    """Return the length of a span in seconds.
+
+    Raises:
+        AudioDecodeError: The span begins or ends after the file.
+    """
+    if ref.start_s >= info.duration_s:
+        raise AudioDecodeError(
+            f"{ref.path}: start_s {ref.start_s:g} lies beyond the file's {info.duration_s:.1f} s; was it given in ms?"
+        )
+    if ref.duration_s is None:
+        return info.duration_s - ref.start_s
+    # Manifests round times to milliseconds, so a span may run over the end by as much.
+    if ref.start_s + ref.duration_s > info.duration_s + 0.01:
+        raise AudioDecodeError(
+            f"{ref.path}: the span ends at {ref.start_s + ref.duration_s:g} s, after the file's {info.duration_s:.2f} s"
+        )
+    return ref.duration_s
+
+
+def load_waveform(ref: AudioRef, *, sample_rate_hz: int) -> NDArray[np.float32]:
+    """Read one span of a file as mono audio, resampled if the file's rate differs.
+
+    Args:
+        ref: File and span; `start_s` and `duration_s` in seconds.
+        sample_rate_hz: Rate of the result, in Hz.
+
+    Returns:
+        Shape (num_frames,), float32, in [-1, 1] for files in integer formats; channels are averaged.
+
+    Raises:
+        AudioDecodeError: The file is unreadable or cut off, holds values that are not numbers, or the span ends
+            after it.
+    """
+    info = inspect_audio(ref.path)
+    span_s = span_seconds(ref, info)
+    first = round(ref.start_s * info.sample_rate_hz)
+    wanted = min(round(span_s * info.sample_rate_hz), info.num_frames - first)
+    try:
+        frames, _ = soundfile.read(
+            str(ref.path), start=first, frames=wanted, dtype="float32", always_2d=True
+        )  # (num_frames, num_channels)
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        raise AudioDecodeError(f"{ref.path}: decoding broke off ({_reason(error)}); copy the file again") from error
+    if len(frames) < wanted:
+        raise AudioDecodeError(
+            f"{ref.path}: only {len(frames)} of {wanted} frames could be decoded, the file is cut off; copy it again"
+        )
+    waveform: NDArray[np.float32] = frames.mean(axis=1, dtype=np.float32)
+    if not np.isfinite(waveform).all():
+        raise AudioDecodeError(f"{ref.path}: holds values that are not finite numbers; convert the file again")
+    if info.sample_rate_hz != sample_rate_hz:
+        waveform = soxr.resample(waveform, info.sample_rate_hz, sample_rate_hz, quality="VHQ")
+    return waveform
+
+
+def _reason(error: Exception) -> str:
+    """Return libsndfile's own words in one line."""
+    return " ".join(str(getattr(error, "error_string", error)).split()).rstrip(".")
+
+
+def _check_wav_header(path: Path) -> None:
+    """Hold the fields of a RIFF WAV header against each other and the file's size; other files pass.
+
+    libsndfile takes the sampling rate as it stands and shortens the audio to what is there; both change what is
+    heard without a word.
+
+    Raises:
+        AudioDecodeError: Bytes per second do not follow from the rate, or audio is missing at the end.
+    """
+    with path.open("rb") as file:
+        magic = file.read(12)
+        if len(magic) < 12 or magic[:4] != b"RIFF" or magic[8:] != b"WAVE":
+            return
+        for name, size in _riff_chunks(file):
+            start = file.tell()
+            if name == b"fmt " and size >= 16:
+                _check_wav_format(path, file.read(min(size, 40)))
+            elif name == b"data":
+                there = path.stat().st_size - start
+                if size not in _UNKNOWN_SIZE and size > there:
+                    raise AudioDecodeError(
+                        f"{path}: the header promises {size} bytes of audio, {there} are there: "
+                        "the file is cut off; copy it again"
+                    )
+                return
+            file.seek(start + size + size % 2)
+
+
+def _riff_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """Yield name and size of each chunk; the caller moves the file to where the next one begins."""
+    while len(head := file.read(8)) == 8:
+        yield head[:4], struct.unpack("<I", head[4:])[0]
+
+
+def _check_wav_format(path: Path, chunk: bytes) -> None:
+    tag, channels, rate_hz, bytes_per_s, block_bytes, _bits = struct.unpack("<HHIIHH", chunk[:16])
+    if tag == _EXTENSIBLE and len(chunk) >= 26:
+        tag = struct.unpack("<H", chunk[24:26])[0]
+    if tag in _FIXED_RATE_FORMATS and block_bytes and rate_hz * block_bytes != bytes_per_s:
+        raise AudioDecodeError(
+            f"{path}: the header says {rate_hz} Hz, but {bytes_per_s} bytes per second at {block_bytes} bytes per "
+            f"frame ({channels} channel(s)) are {bytes_per_s / block_bytes:g} Hz; mend the header or copy it again"
+        )

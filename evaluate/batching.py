@@ -1,0 +1,51 @@
+"""Which samples go to the model together: longest first, as many as a budget of padded audio seconds holds."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from evaluate.types import Sample
+
+MAX_BATCH_SIZE = 512  # clips that cost next to nothing should still reach the log now and then
+
+
+class BatchPlanner:
+    """Hands out batches of samples of like length.
+
+    Longest first: what does not fit into memory shows at once, and the remaining time shrinks steadily. A batch costs
+    its longest clip times its size, since shorter clips are padded to the longest.
+
+    Args:
+        samples: Samples with their durations in seconds, in any order; equal durations keep their order.
+        max_batch_seconds: Budget of padded audio seconds per batch. A clip that is longer goes alone.
+        padded_seconds: What a clip of some duration costs by itself, see `ModelAdapter.padded_seconds`.
+    """
+
+    def __init__(
+        self,
+        samples: Sequence[tuple[Sample, float]],
+        *,
+        max_batch_seconds: float,
+        padded_seconds: Callable[[float], float],
+    ) -> None:
+        priced = [(padded_seconds(duration_s), sample) for sample, duration_s in samples]
+        self._queue = deque(sorted(priced, key=lambda item: -item[0]))
+        self._padded_seconds = padded_seconds
+        self._budget = max_batch_seconds
+
+    def next_batch(self) -> list[Sample]:
+        """Return the next batch, empty when all are handed out."""
+        if not self._queue:
+            return []
+        longest, first = self._queue.popleft()
+        batch = [first]
+        while self._queue and longest * (len(batch) + 1) <= self._budget and len(batch) < MAX_BATCH_SIZE:
+            batch.append(self._queue.popleft()[1])
+        return batch
+
+    def fits(self, durations: Sequence[float]) -> bool:
+        """Whether clips of these durations, in seconds, may go together; one clip always may."""
+        return len(durations) <= 1 or self._padded_seconds(max(durations)) * len(durations) <= self._budget
+
+    def halve_budget(self, durations: Sequence[float]) -> None:
+        """Plan at most half of what clips of these durations cost together: they did not fit into memory."""
+        self._budget = min(self._budget, self._padded_seconds(max(durations)) * len(durations) / 2)

@@ -1,0 +1,479 @@
+"""The `otoscope` command: parses arguments, looks names up, calls.
+
+Heavy imports happen in the commands that need them, so that `--help` is there at once.
+"""
+
+import json
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evaluate import __version__
+from evaluate.errors import OtoscopeError, RequestError
+
+INTERRUPTED = 130
+TERMINATED = 143
+TOO_MANY_FAILED = 3
+
+
+def notice(line: str) -> None:
+    """Tell people something, on stderr."""
+    click.echo(line, err=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its status; errors are one line on stderr."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    try:
+        status = cli.main(args=arguments, prog_name="otoscope", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        status = RequestError.exit_code
+    except click.ClickException as error:
+        status = _fail(error.format_message(), RequestError.exit_code)
+    except OtoscopeError as error:
+        status = _fail(str(error), error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        status = INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has gone: nothing can be said any more
+        status = OtoscopeError.exit_code
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        status = _fail(
+            f"{where}{error.strerror or error}; mend it and run the same command again", OtoscopeError.exit_code
+        )
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _fail(message: str, status: int) -> int:
+    click.echo(f"error: {' '.join(message.split())}", err=True)
+    return status
+
+
+def _print_json(document: Any) -> None:
+    click.echo(json.dumps(document, indent=2))
+
+
+def _parse_pairs(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    pairs = {}
+    for value in values:
+        key, equals, content = value.partition("=")
+        if not equals or not key:
+            raise click.BadParameter(f"found {value!r}, expected KEY=VALUE", context, parameter)
+        pairs[key] = content
+    return pairs
+
+
+_Command = Callable[..., Any]
+_RESULTS_DIR = click.option(
+    "--results-dir",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Where runs live.",
+)
+_DATA_DIR = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    default=Path("data"),
+    show_default=True,
+    help="Folder that holds the corpora's own top folders (LibriSpeech/, data_aishell/, …).",
+)
+_TASKS_DIR = click.option(
+    "--tasks-dir", type=click.Path(path_type=Path), help="Folder with tasks of your own (.yaml, .py)."
+)
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout and nothing else.")
+_MANIFEST = click.option(
+    "--manifest", type=click.Path(path_type=Path), help="JSONL list to read instead of the corpus's own layout."
+)
+_COMPLETE = click.option("--require-complete", is_flag=True, help="A partial corpus is an error.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="otoscope")
+def cli() -> None:
+    r"""Hearing tests for audio-language models.
+
+    \b
+    Example:
+      otoscope eval --task librispeech:test-clean --model whisper:openai/whisper-base
+    """
+
+
+@cli.command("eval")
+@click.option("--task", "task_specs", required=True, help="NAME[:SPLIT][,…], a task file, or all.")
+@click.option("--model", "model_spec", help="FAMILY:WHERE or a short name; see otoscope models.")
+@_DATA_DIR
+@_RESULTS_DIR
+@_TASKS_DIR
+@_MANIFEST
+@_COMPLETE
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first N samples of each split.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, …")
+@click.option("--dtype", default="auto", show_default=True, help="auto, float32, float16 or bfloat16.")
+@click.option(
+    "--max-batch-seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=240.0,
+    show_default=True,
+    help="Audio per batch, padding included.",
+)
+@click.option(
+    "--decode-workers", type=click.IntRange(min=1), default=2, show_default=True, help="Threads that read audio."
+)
+@click.option("--model-arg", "model_arguments", multiple=True, callback=_parse_pairs, help="KEY=VALUE for the model.")
+@click.option("--gen", "generation", multiple=True, callback=_parse_pairs, help="KEY=VALUE for generation.")
+@click.option("--seed", type=int, default=0, show_default=True, help="For sampling and for intervals.")
+@click.option("--fresh", is_flag=True, help="Start over instead of going on.")
+@click.option("--keep-failed", is_flag=True, help="Do not try failed samples again.")
+@click.option(
+    "--allow-failures", type=click.IntRange(min=0), default=0, show_default=True, help="More of them: exit 3."
+)
+@_JSON
+def eval_command(
+    task_specs: str,
+    model_spec: str | None,
+    data_dir: Path,
+    results_dir: Path,
+    tasks_dir: Path | None,
+    manifest: Path | None,
+    require_complete: bool,
+    limit: int | None,
+    device: str,
+    dtype: str,
+    max_batch_seconds: float,
+    decode_workers: int,
+    model_arguments: dict[str, str],
+    generation: dict[str, str],
+    seed: int,
+    fresh: bool,
+    keep_failed: bool,
+    allow_failures: int,
+    as_json: bool,
+) -> int:
+    r"""Evaluate a model on tasks: run, score, print the scores. The same command goes on where it was stopped.
+
+    \b
+    Example:
+      otoscope eval --task librispeech,aishell1:dev --model whisper:openai/whisper-base --data-dir /corpora
+    """
+    from evaluate.evaluation import Evaluation, EvaluationSettings, select_tasks
+    from evaluate.runner import RunnerSettings
+    from models import create_model
+
+    if model_spec is None:
+        raise RequestError(
+            "no model named; add --model (make: MODEL=), e.g. whisper:openai/whisper-base or a checkpoint's folder "
+            "whisper:/models/whisper-base; see otoscope models"
+        )
+    settings = EvaluationSettings(
+        results_dir=results_dir,
+        limit=limit,
+        fresh=fresh,
+        keep_failed=keep_failed,
+        seed=seed,
+        generation=_generation(generation),
+        runner=RunnerSettings(max_batch_seconds=max_batch_seconds, decode_workers=decode_workers),
+        model_arguments=model_arguments,
+    )
+    model = create_model(model_spec, device=device, dtype=dtype, arguments=model_arguments)
+    selections = select_tasks(
+        task_specs,
+        model,
+        data_dir=data_dir,
+        tasks_dir=tasks_dir,
+        manifest=manifest,
+        limit=limit,
+        complete=require_complete,
+        notice=notice,
+    )
+    documents = Evaluation(model, settings, notice).run(selections)
+    return _report_scores(documents, as_json=as_json, allow_failures=allow_failures)
+
+
+def _report_scores(documents: list[dict[str, Any]], *, as_json: bool, allow_failures: int, one: bool = False) -> int:
+    """Print scores, as JSON a list of documents or the `one` document itself; return the exit status they deserve."""
+    from evaluate.tables import print_scores
+
+    if as_json:
+        _print_json(documents[0] if one else documents)
+    else:
+        print_scores(documents)
+        for document in documents:
+            click.echo(f"{document['task']}:{document['split']}: {document['run_dir']}")
+    status = 0
+    for document in documents:
+        if document["n_failed"] > allow_failures:
+            status = TOO_MANY_FAILED
+            notice(
+                f"FAILED: {document['n_failed']} of {document['n_total']} samples of {document['task']}:"
+                f"{document['split']} failed, {allow_failures} are allowed; the errors stand in "
+                f"{document['run_dir']}/predictions.jsonl, and the same command tries them again"
+            )
+    return status
+
+
+def _generation(pairs: dict[str, str]) -> dict[str, Any]:
+    """Return `--gen` pairs as values of GenerationOptions.
+
+    Raises:
+        RequestError: There is no such option, or the value is of another type.
+    """
+    import yaml
+
+    from evaluate.registry import unknown_name
+    from evaluate.types import GenerationOptions
+
+    known = {field.name: field.default for field in fields(GenerationOptions) if field.name != "seed"}
+    options: dict[str, Any] = {}
+    for key, text in pairs.items():
+        if key not in known:
+            raise unknown_name("generation option", key, known, listing=f"options: {', '.join(known)}")
+        value = yaml.safe_load(text)
+        is_whole = isinstance(known[key], int) or known[key] is None
+        wanted = int if is_whole else (int, float)
+        if not isinstance(value, wanted) or isinstance(value, bool) or value < 0:
+            raise RequestError(
+                f"--gen {key}={text}: expected a {'whole ' if is_whole else ''}number that is not negative"
+            )
+        options[key] = value if is_whole else float(value)
+    return options
+
+
+@cli.command("score")
+@click.option("--task", "task_spec", help="NAME[:SPLIT] whose samples the predictions are of.")
+@click.option(
+    "--references", type=click.Path(path_type=Path), help='JSONL of {"id", "references": ["…"]}; no task needed.'
+)
+@click.option("--predictions", type=click.Path(path_type=Path), required=True, help='JSONL of {"id", "hypothesis"}.')
+@click.option("--model-name", help="What the system is called (with --task).")
+@click.option("--metrics", help="Comma-separated names (with --references); see otoscope metrics.")
+@click.option("--language", help="ISO 639-1 (with --references); chooses the normaliser.")
+@click.option("--normalizer", help="Name of a normaliser (with --references).")
+@_DATA_DIR
+@_RESULTS_DIR
+@_TASKS_DIR
+@_MANIFEST
+@_COMPLETE
+@click.option("--seed", type=int, default=0, show_default=True, help="For intervals.")
+@click.option(
+    "--allow-failures", type=click.IntRange(min=0), default=0, show_default=True, help="More of them: exit 3."
+)
+@_JSON
+def score_command(
+    task_spec: str | None,
+    references: Path | None,
+    predictions: Path,
+    model_name: str | None,
+    metrics: str | None,
+    language: str | None,
+    normalizer: str | None,
+    data_dir: Path,
+    results_dir: Path,
+    tasks_dir: Path | None,
+    manifest: Path | None,
+    require_complete: bool,
+    seed: int,
+    allow_failures: int,
+    as_json: bool,
+) -> int:
+    r"""Score the answers of an outside system: as a run of a task, or against a file of references.
+
+    \b
+    Examples:
+      otoscope score --task aishell1:test --predictions answers.jsonl --model-name my-asr
+      otoscope score --references truth.jsonl --predictions answers.jsonl --metrics wer,cer --language en
+    """
+    from evaluate.evaluation import Evaluation, EvaluationSettings, select_tasks
+    from models.predictions import Predictions
+
+    if (task_spec is None) == (references is None):
+        raise RequestError("expected either --task or --references, see otoscope score --help")
+    if references is not None:
+        if model_name or not metrics:
+            raise RequestError("with --references, expected --metrics (e.g. wer,cer) and no --model-name")
+        return _score_files(references, predictions, metrics, language, normalizer, seed, as_json)
+    if metrics or language or normalizer:
+        raise RequestError("with --task the task says metrics, language and normaliser; leave these options out")
+    if not model_name:
+        raise RequestError("with --task, expected --model-name: what the system is called in results")
+    model = Predictions(str(predictions), name=model_name)
+    selections = select_tasks(
+        task_spec or "",
+        model,
+        data_dir=data_dir,
+        tasks_dir=tasks_dir,
+        manifest=manifest,
+        limit=None,
+        complete=require_complete,
+        notice=notice,
+    )
+    if len(selections) > 1:
+        splits = ", ".join(selection.split.name for selection in selections)
+        raise RequestError(f"{task_spec} has several splits ({splits}); name the one that the predictions are of")
+    documents = Evaluation(model, EvaluationSettings(results_dir=results_dir, seed=seed), notice).run(selections)
+    return _report_scores(documents, as_json=as_json, allow_failures=allow_failures, one=True)
+
+
+def _score_files(
+    references: Path,
+    predictions: Path,
+    metrics: str,
+    language: str | None,
+    normalizer: str | None,
+    seed: int,
+    as_json: bool,
+) -> int:
+    from evaluate.scoring import score_files
+    from evaluate.tables import print_scores
+
+    document = score_files(
+        references, predictions, metrics=metrics.split(","), language=language, normalizer=normalizer, seed=seed
+    )
+    if as_json:
+        _print_json(document)
+    else:
+        print_scores([document])
+    return 0
+
+
+@cli.command("tasks")
+@click.argument("name", required=False)
+@_TASKS_DIR
+@_JSON
+def tasks_command(name: str | None, tasks_dir: Path | None, as_json: bool) -> None:
+    r"""List the tasks; with a NAME, everything about one.
+
+    \b
+    Example:
+      otoscope tasks librispeech
+    """
+    from evaluate.catalogue import describe_task
+    from tasks import find_task_class, task_registry
+
+    names = [name] if name else task_registry(tasks_dir).names()
+    described = [describe_task(find_task_class(one, tasks_dir=tasks_dir)) for one in names]
+    _print_catalogue(
+        "tasks", described, ("name", "kind", "languages", "splits", "primary", "description"), name, as_json
+    )
+
+
+@cli.command("models")
+@click.argument("name", required=False)
+@_JSON
+def models_command(name: str | None, as_json: bool) -> None:
+    r"""List the model families and short names; with a NAME, everything about one.
+
+    \b
+    Example:
+      otoscope models whisper
+    """
+    from evaluate.catalogue import describe_family, describe_short_name
+    from models import SHORT_NAMES, registry
+
+    if name in SHORT_NAMES:
+        described = [describe_short_name(name, SHORT_NAMES[name])]
+    elif name is not None:
+        described = [describe_family(name.removesuffix(":"), registry.get(name.removesuffix(":")))]
+    else:
+        described = [describe_family(family, registry.get(family)) for family in registry.names()]
+        described += [describe_short_name(short, full) for short, full in SHORT_NAMES.items()]
+    _print_catalogue("models", described, ("name", "stands_for", "settings", "description"), name, as_json)
+
+
+@cli.command("metrics")
+@click.argument("name", required=False)
+@_JSON
+def metrics_command(name: str | None, as_json: bool) -> None:
+    r"""List metrics and normalisers; with a NAME, everything about one.
+
+    \b
+    Example:
+      otoscope metrics wer
+    """
+    from evaluate.catalogue import describe_metric, describe_normalizer
+    from evaluate.metrics import registry as metrics
+    from evaluate.normalizers import registry as normalizers
+
+    described = [describe_metric(one, metrics.get(one)) for one in metrics.names() if name in (None, one)]
+    described += [describe_normalizer(one, normalizers.get(one)) for one in normalizers.names() if name in (None, one)]
+    if name and not described:
+        metrics.get(name)  # raises, with near matches
+    _print_catalogue("metrics and normalisers", described, ("name", "what", "better", "description"), name, as_json)
+
+
+def _print_catalogue(
+    title: str, described: list[dict[str, Any]], columns: Sequence[str], name: str | None, as_json: bool
+) -> None:
+    """Print a list as a table, or the one thing that was named with all its fields."""
+    if as_json:
+        _print_json(described[0] if name else described)
+        return
+    if name:
+        for key, value in described[0].items():
+            click.echo(f"{key}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
+        return
+    from evaluate.tables import print_table
+
+    cells = [
+        [", ".join(map(str, row[key])) if isinstance(row[key], list) else str(row[key]) for key in columns]
+        for row in described
+    ]
+    print_table(title, columns, cells)
+
+
+@cli.command("report")
+@_RESULTS_DIR
+@click.option("--out", type=click.Path(path_type=Path), help="Where to write; default: report/ in the results folder.")
+@_JSON
+def report_command(results_dir: Path, out: Path | None, as_json: bool) -> None:
+    r"""Write leaderboard.md and leaderboard.csv from the runs, published figures beside them.
+
+    \b
+    Example:
+      otoscope report --out site
+    """
+    from evaluate.report import write_report
+
+    written = write_report(results_dir, out or results_dir / "report")
+    if as_json:
+        _print_json([str(path) for path in written])
+    else:
+        for path in written:
+            click.echo(str(path))
+
+
+@cli.command("regression")
+@click.option("--baseline", type=click.Path(path_type=Path), required=True, help="JSON file to compare with.")
+@click.option("--junit", type=click.Path(path_type=Path), help="Write the outcome as JUnit XML too.")
+@click.option("--update", is_flag=True, help="Write the newest runs into the baseline instead of comparing.")
+@_RESULTS_DIR
+@_JSON
+def regression_command(baseline: Path, junit: Path | None, update: bool, results_dir: Path, as_json: bool) -> int:
+    r"""Compare the newest runs with a baseline; exit 1 where a score got worse, a run is missing or a setting moved.
+
+    \b
+    Example:
+      otoscope regression --baseline results/baselines/replay.json --junit regression.xml
+    """
+    from evaluate.regression import check_baseline, update_baseline, write_junit
+    from evaluate.tables import print_checks
+
+    if update:
+        count = update_baseline(baseline, results_dir)
+        notice(f"{baseline}: {count} scores written")
+        return 0
+    checks = check_baseline(baseline, results_dir)
+    if junit:
+        write_junit(junit, checks)
+    if as_json:
+        _print_json([check.to_json() for check in checks])
+    else:
+        print_checks(checks)
+    return int(any(not check.passed for check in checks))

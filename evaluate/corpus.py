@@ -1,0 +1,86 @@
+"""What readers of speech corpora share: transcript files, and audio paired with transcripts."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from evaluate.errors import ManifestError
+from evaluate.manifest import Row
+from evaluate.task import Coverage, Split
+from evaluate.types import AudioRef, Sample
+
+
+def read_transcripts(paths: Sequence[Path]) -> dict[str, str]:
+    """Read `UTTERANCE-ID text` lines, the form of LibriSpeech, AISHELL and Kaldi; returns id to text.
+
+    Raises:
+        ManifestError: A file is missing or not UTF-8, or an id comes twice.
+    """
+    transcripts: dict[str, str] = {}
+    for path in paths:
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError as error:
+            raise ManifestError(f"{path}: not UTF-8 ({error.reason}); restore the corpus's own file") from error
+        except OSError as error:
+            raise ManifestError(f"{path}: cannot be read ({error.strerror}), expected transcripts") from error
+        for number, line in enumerate(lines, start=1):
+            utterance, _, text = line.strip().partition(" ")
+            if not utterance:
+                continue
+            if utterance in transcripts:
+                raise ManifestError(f"{path}:{number}: utterance {utterance!r} has a transcript already")
+            transcripts[utterance] = text.strip()
+    return transcripts
+
+
+def paired_split(
+    name: str,
+    *,
+    audio: Mapping[str, Path],
+    transcripts: Mapping[str, str],
+    official: int | None,
+    make_sample: Callable[[str, AudioRef, str], Sample],
+) -> Split:
+    """Pair audio files with transcripts by utterance id; what lacks its other half is counted, not an error.
+
+    Args:
+        name: Of the split.
+        audio: Utterance id to file.
+        transcripts: Utterance id to text, only of this split.
+        official: How many utterances the published split has, None if unknown.
+        make_sample: Makes a sample of utterance id, audio and transcript.
+    """
+    found = sorted(audio.keys() & transcripts.keys())  # sorted: the order is part of the run
+    return Split(
+        name,
+        tuple(make_sample(utterance, AudioRef(audio[utterance]), transcripts[utterance]) for utterance in found),
+        Coverage(
+            found=len(found),
+            official=official,
+            missing_audio=tuple(sorted(transcripts.keys() - audio.keys())),
+            untranscribed=tuple(sorted(audio.keys() - transcripts.keys())),
+        ),
+    )
+
+
+def rows_of_split(rows: Sequence[Row], split: str) -> list[Row]:
+    """Return the rows whose own `split` or `source` names a split, e.g. `librispeech_test_clean` for `test-clean`.
+
+    Rows that name none belong to whichever split is asked for.
+    """
+    wanted = _canonical(split)
+    return [row for row in rows if not row.split or f"-{wanted}-" in f"-{_canonical(row.split)}-"]
+
+
+def manifest_split(
+    name: str, rows: Sequence[Row], *, official: int | None, make_sample: Callable[[Row], Sample]
+) -> Split:
+    """Make a split of manifest rows; rows whose audio is not there are counted, not an error."""
+    found = [row for row in rows if row.has_audio]
+    missing = tuple(row.id for row in rows if not row.has_audio)
+    return Split(name, tuple(make_sample(row) for row in found), Coverage(len(found), official, missing))
+
+
+def _canonical(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")

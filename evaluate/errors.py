@@ -1,0 +1,69 @@
+"""The exceptions of Otoscope, grouped by who can act.
+
+    OtoscopeError
+    ├── RequestError             exit 2: the person who typed the command
+    │   ├── UnknownNameError         no task, model, metric, normaliser or split of that name
+    │   ├── CorpusError              a corpus is not where it was looked for, or not whole though that was asked
+    │   └── ManifestError            a line of a manifest, transcript or predictions file
+    ├── SampleError              logged with the sample, the run goes on: whoever keeps the corpus or the model
+    │   ├── AudioDecodeError         the file is unreadable, or not what its header says
+    │   └── ModelOutputError         the model gave no answer for the sample, or an impossible one
+    └── MachineError             exit 4: whoever keeps the machine
+        ├── ModelLoadError           checkpoint missing, damaged, or too large
+        ├── RunLockedError           another process holds the run
+        └── RunDamagedError          files of a run contradict each other
+
+Every message is one line: where, which item, what was found, what was expected, what to do.
+"""
+
+
+class OtoscopeError(Exception):
+    """Root of all errors that Otoscope raises on purpose."""
+
+    exit_code = 4
+
+
+class RequestError(OtoscopeError):
+    """The request was wrong: nothing was run."""
+
+    exit_code = 2
+
+
+class UnknownNameError(RequestError):
+    """A name that no table holds; the message offers near matches."""
+
+
+class CorpusError(RequestError):
+    """A corpus or split is not where it was looked for."""
+
+
+class ManifestError(RequestError):
+    """A line of a JSONL manifest, transcript or predictions file is wrong; the message starts with `file:line:`."""
+
+
+class SampleError(OtoscopeError):
+    """One sample cannot be evaluated; the runner logs it as failed and goes on."""
+
+
+class AudioDecodeError(SampleError):
+    """An audio file is unreadable, cut off, or contradicts its own header."""
+
+
+class ModelOutputError(SampleError):
+    """The model returned nothing for a sample of its batch."""
+
+
+class MachineError(OtoscopeError):
+    """The machine, not the request, is at fault: disk, memory, a checkpoint that does not load."""
+
+
+class ModelLoadError(MachineError):
+    """A checkpoint could not be loaded."""
+
+
+class RunLockedError(MachineError):
+    """Another process is writing the same run."""
+
+
+class RunDamagedError(MachineError):
+    """The files of a run contradict each other."""

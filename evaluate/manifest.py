@@ -1,0 +1,208 @@
+"""Reading JSONL lists: manifests of samples, references files, predictions files. Nothing is repaired or dropped.
+
+Two forms of manifest are read:
+
+    {"id": "k-1", "audio": "clips/1.wav", "references": ["kettle"]}       this project's own
+    {"audio": "clips/1.wav", "gt": "kettle", "source": "kitchen_test"}    that of the Qwen-Audio evaluation
+
+In the own form `audio` may be a list or absent, and `start_s`, `duration_s`, `language`, `question`, `split` and
+`groups` may be given; other fields are the user's own. In the Qwen-Audio form the id is the file's name without its
+suffix and `source` says the split.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from evaluate.errors import ManifestError
+from evaluate.types import AudioRef, Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a manifest, checked; what the task adds (prompt, kind) is not in it yet."""
+
+    where: str  # "file:line", for messages
+    id: str
+    audio: tuple[AudioRef, ...]
+    references: tuple[str, ...]
+    language: str = ""
+    question: str = ""
+    split: str = ""  # as the line names it, "" if it does not
+    groups: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def has_audio(self) -> bool:
+        """Whether every file is there."""
+        return all(ref.path.exists() for ref in self.audio)
+
+
+def read_jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each line's place, `file:line`, and its object; empty lines are passed over.
+
+    Raises:
+        ManifestError: The file is missing or not UTF-8, or a line is no JSON object.
+    """
+    try:
+        with path.open("rb") as file:
+            for number, raw in enumerate(file, start=1):
+                where = f"{path}:{number}"
+                if not raw.strip():
+                    continue
+                try:
+                    record = json.loads(raw)
+                except UnicodeDecodeError as error:
+                    raise ManifestError(f"{where}: not UTF-8 ({error.reason}); save the file as UTF-8") from error
+                except ValueError as error:
+                    raise ManifestError(f"{where}: not valid JSON ({error}), expected one object per line") from error
+                if not isinstance(record, dict):
+                    raise ManifestError(f"{where}: found {type(record).__name__}, expected a JSON object")
+                yield where, record
+    except OSError as error:
+        raise ManifestError(f"{path}: cannot be read ({error.strerror}); expected a JSONL file") from error
+
+
+def read_manifest(path: Path, *, data_dir: Path) -> list[Row]:
+    """Read a manifest of either form.
+
+    Audio paths are taken relative to the manifest's folder, or else to `data_dir`.
+
+    Raises:
+        ManifestError: A line is wrong, or an id comes twice.
+    """
+    rows: list[Row] = []
+    seen: dict[str, str] = {}
+    for where, record in read_jsonl(path):
+        folders = (path.parent, data_dir)
+        row = _qwen_row(where, record, folders) if "gt" in record else _own_row(where, record, folders)
+        _refuse_doubled(seen, row.id, where)
+        rows.append(row)
+    if not rows:
+        raise ManifestError(f"{path}: holds no lines, expected one JSON object per sample")
+    return rows
+
+
+def read_references(path: Path) -> dict[str, tuple[tuple[str, ...], str]]:
+    """Read a references file: id to references and language ("" where the line names none).
+
+    Raises:
+        ManifestError: A line is wrong, or an id comes twice.
+    """
+    found: dict[str, tuple[tuple[str, ...], str]] = {}
+    seen: dict[str, str] = {}
+    for where, record in read_jsonl(path):
+        sample_id = _string(where, record, "id")
+        _refuse_doubled(seen, sample_id, where)
+        found[sample_id] = (_references(where, record, "references"), _string(where, record, "language", default=""))
+    if not found:
+        raise ManifestError(f"{path}: holds no lines, expected {{'id', 'references'}} objects")
+    return found
+
+
+def read_hypotheses(path: Path) -> dict[str, str | Failure]:
+    """Read a predictions file: id to text, or to the failure where a line of a run's log says `error`.
+
+    Raises:
+        ManifestError: A line is wrong, or an id comes twice.
+    """
+    found: dict[str, str | Failure] = {}
+    seen: dict[str, str] = {}
+    for where, record in read_jsonl(path):
+        sample_id = _string(where, record, "id")
+        _refuse_doubled(seen, sample_id, where)
+        error = record.get("error")
+        if isinstance(error, dict) and record.get("hypothesis") is None:
+            found[sample_id] = Failure(str(error.get("type", "Error")), str(error.get("message", "no message")))
+        else:
+            found[sample_id] = _string(where, record, "hypothesis")
+    if not found:
+        raise ManifestError(f"{path}: holds no lines, expected {{'id', 'hypothesis'}} objects")
+    return found
+
+
+def _own_row(where: str, record: dict[str, Any], folders: tuple[Path, ...]) -> Row:
+    start_s = _seconds(where, record, "start_s", minimum=0.0)
+    duration_s = _seconds(where, record, "duration_s", minimum=None)
+    audio = record.get("audio", [])
+    paths = [audio] if isinstance(audio, str) else audio
+    if not isinstance(paths, list) or not all(isinstance(one, str) and one for one in paths):
+        raise ManifestError(f"{where}: 'audio' is {_shown(audio)}, expected a path or a list of paths")
+    groups = record.get("groups", {})
+    if not isinstance(groups, dict) or not all(isinstance(label, str) for label in groups.values()):
+        raise ManifestError(f"{where}: 'groups' is {_shown(groups)}, expected an object of strings, e.g. a speaker")
+    return Row(
+        where=where,
+        id=_string(where, record, "id"),
+        audio=tuple(AudioRef(_resolve(one, folders), start_s or 0.0, duration_s) for one in paths),
+        references=_references(where, record, "references"),
+        language=_string(where, record, "language", default=""),
+        question=_string(where, record, "question", default=""),
+        split=_string(where, record, "split", default=""),
+        groups=groups,
+    )
+
+
+def _qwen_row(where: str, record: dict[str, Any], folders: tuple[Path, ...]) -> Row:
+    audio = _string(where, record, "audio")
+    if not audio:
+        raise ManifestError(f"{where}: 'audio' is empty, expected a path")
+    references = record["gt"] if isinstance(record["gt"], list) else [record["gt"]]
+    return Row(
+        where=where,
+        id=PurePosixPath(audio).stem,
+        audio=(AudioRef(_resolve(audio, folders)),),
+        references=_references(where, {"gt": references}, "gt"),
+        question=_string(where, record, "question", default=""),
+        split=_string(where, record, "source"),
+    )
+
+
+def _resolve(path: str, folders: tuple[Path, ...]) -> Path:
+    """Return the first place where the file is, or the first where it could be."""
+    candidates = [folder / path for folder in folders]  # an absolute path stays what it is
+    return next((candidate for candidate in candidates if candidate.exists()), candidates[0])
+
+
+def _string(where: str, record: Mapping[str, Any], key: str, *, default: str | None = None) -> str:
+    value = record.get(key, default)
+    if not isinstance(value, str):
+        found = _shown(value) if key in record else "missing"
+        raise ManifestError(f"{where}: {key!r} is {found}, expected a string")
+    if key == "id" and not value:
+        raise ManifestError(f"{where}: 'id' is empty, expected a name that is unique in the file")
+    return value
+
+
+def _references(where: str, record: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    value = record.get(key)
+    if not isinstance(value, list) or not value or not all(isinstance(text, str) for text in value):
+        found = _shown(value) if key in record else "missing"
+        raise ManifestError(
+            f'{where}: {key!r} is {found}, expected a list of strings like ["the true text"]; '
+            "an empty string is a legal reference, null is not"
+        )
+    return tuple(value)
+
+
+def _seconds(where: str, record: Mapping[str, Any], key: str, *, minimum: float | None) -> float | None:
+    value = record.get(key)
+    if value is None:
+        return None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not (value >= minimum if minimum is not None else value > 0):
+        bound = f">= {minimum:g}" if minimum is not None else "> 0"
+        raise ManifestError(f"{where}: sample {record.get('id')!r}: {key} is {_shown(value)}, expected {bound}")
+    return float(value)
+
+
+def _refuse_doubled(seen: dict[str, str], sample_id: str, where: str) -> None:
+    if sample_id in seen:
+        raise ManifestError(f"{where}: id {sample_id!r} stands already in {seen[sample_id]}, expected each id once")
+    seen[sample_id] = where
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else text[:57] + "..."

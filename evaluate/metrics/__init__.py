@@ -1,0 +1,31 @@
+"""One file per metric family; here the table of their names."""
+
+from collections.abc import Sequence
+
+from evaluate.metrics.base import Metric
+from evaluate.registry import Registry
+
+BUILTIN = {
+    "wer": "evaluate.metrics.error_rate:WordErrorRate",
+    "cer": "evaluate.metrics.error_rate:CharacterErrorRate",
+    "mer": "evaluate.metrics.error_rate:MixedErrorRate",
+    "ser": "evaluate.metrics.error_rate:SentenceErrorRate",
+    "accuracy": "evaluate.metrics.classification:Accuracy",
+    "macro_f1": "evaluate.metrics.classification:MacroF1",
+    "weighted_f1": "evaluate.metrics.classification:WeightedF1",
+    "balanced_accuracy": "evaluate.metrics.classification:BalancedAccuracy",
+}
+
+registry = Registry("metric", BUILTIN, group="otoscope.metrics", listing="All names: otoscope metrics")
+
+
+def create_metric(
+    name: str, *, language: str = "", normalizer: str | None = None, choices: Sequence[str] = ()
+) -> Metric:
+    """Return the metric of a name, set up for a language.
+
+    Raises:
+        UnknownNameError: No metric or normaliser has the name.
+    """
+    metric: Metric = registry.get(name)(language=language, normalizer=normalizer, choices=choices)
+    return metric

@@ -1,0 +1,156 @@
+"""Word, character and mixed error rate, and sentence error rate: edits against reference length, over the corpus.
+
+The rate is (S + D + I) / N with S substitutions, D deletions, I insertions and N reference units, each added over all
+samples before the one division; a mean over utterances is another number and is not called `wer`. Range [0, ∞), lower
+is better; insertions can lift it above 1.
+
+Source: Levenshtein alignment with unit costs, as in jiwer 4 (rapidfuzz is jiwer's own engine, so counts agree). sclite
+weighs substitutions 4 and insertions and deletions 3: its total can differ by an edit in some thousands of words, and
+the split into S, D and I is not unique in either; only their sum is.
+
+Degenerate pairs: an empty reference adds its insertions to the errors and nothing to N (jiwer 4 does the same, the
+Open ASR Leaderboard drops such pairs); an empty hypothesis is all deletions; both empty is no error. A corpus with
+N = 0 has no rate. With several references, the one with the lowest rate counts (the first of equals).
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rapidfuzz.distance import Levenshtein
+
+from evaluate.metrics.base import Metric, Rows, ratio
+from evaluate.normalizers.mandarin import CJK
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCounts:
+    """Edits between a reference and a hypothesis, and the reference's length; adding two adds all four."""
+
+    substitutions: int = 0
+    deletions: int = 0
+    insertions: int = 0
+    reference_length: int = 0
+
+    def __add__(self, other: "ErrorCounts") -> "ErrorCounts":
+        return ErrorCounts(
+            self.substitutions + other.substitutions,
+            self.deletions + other.deletions,
+            self.insertions + other.insertions,
+            self.reference_length + other.reference_length,
+        )
+
+    @property
+    def errors(self) -> int:
+        """S + D + I."""
+        return self.substitutions + self.deletions + self.insertions
+
+    @property
+    def rate(self) -> float | None:
+        """(S + D + I) / N; None for N = 0."""
+        return self.errors / self.reference_length if self.reference_length else None
+
+
+def count_errors(*, reference: list[str] | str, hypothesis: list[str] | str) -> ErrorCounts:
+    """Count the edits that turn a reference into a hypothesis.
+
+    Args:
+        reference: Units of the reference: a list of words, or a string whose units are its characters.
+        hypothesis: The same for the hypothesis.
+    """
+    if reference == hypothesis:
+        return ErrorCounts(reference_length=len(reference))
+    substitutions = deletions = insertions = 0
+    for operation in Levenshtein.editops(reference, hypothesis).as_list():
+        tag = operation[0]
+        if tag == "replace":
+            substitutions += 1
+        elif tag == "delete":
+            deletions += 1
+        else:
+            insertions += 1
+    return ErrorCounts(substitutions, deletions, insertions, len(reference))
+
+
+class _ErrorRate(Metric):
+    """Shared by the rates: they differ in what a unit is."""
+
+    higher_is_better = False
+    columns = ("substitutions", "deletions", "insertions", "reference_length", "empty_references")
+    unit: str
+
+    def units(self, text: str) -> list[str] | str:
+        """Return the units of a normalised text."""
+        raise NotImplementedError
+
+    def count(self, *, references: tuple[str, ...], answer: str | None) -> tuple[float, ...]:
+        hypothesis = self.units(self.normalizer(answer)) if answer is not None else []
+        best = min(
+            (count_errors(reference=self.units(self.normalizer(text)), hypothesis=hypothesis) for text in references),
+            key=lambda counts: counts.errors / max(counts.reference_length, 1),
+        )
+        return (
+            best.substitutions,
+            best.deletions,
+            best.insertions,
+            best.reference_length,
+            best.reference_length == 0,
+        )
+
+    def value(self, totals: Rows) -> NDArray[np.float64]:
+        return ratio(totals[..., :3].sum(axis=-1), totals[..., 3])
+
+    def settings(self) -> tuple[str, ...]:
+        return (f"unit:{self.unit}", "empty-ref:insertions")
+
+
+class WordErrorRate(_ErrorRate):
+    """Corpus WER; words are what `str.split()` gives of the normalised text."""
+
+    name, unit = "wer", "word"
+
+    def units(self, text: str) -> list[str]:
+        return text.split()
+
+
+class CharacterErrorRate(_ErrorRate):
+    """Corpus CER over the characters of the normalised text, spaces between words included, as in jiwer.
+
+    The Mandarin normaliser leaves no space beside a Chinese character, so there spaces play no part.
+    """
+
+    name, unit = "cer", "char"
+
+    def units(self, text: str) -> str:
+        return " ".join(text.split()) if self.normalizer.name != "none" else text
+
+
+class MixedErrorRate(_ErrorRate):
+    """Corpus MER for code-switched speech: each Chinese or Japanese character is a unit, and each other word."""
+
+    name, unit = "mer", "cjk-char+word"
+    _UNIT = re.compile(rf"[{CJK}]|[^\s{CJK}]+")
+
+    def units(self, text: str) -> list[str]:
+        return self._UNIT.findall(text)
+
+
+class SentenceErrorRate(Metric):
+    """Share of samples whose normalised text differs from every reference; range [0, 1], lower is better."""
+
+    name, higher_is_better = "ser", False
+    columns = ("wrong_sentences", "sentences")
+
+    def count(self, *, references: tuple[str, ...], answer: str | None) -> tuple[float, ...]:
+        if answer is None:
+            return (1, 1)
+        hypothesis = self.normalizer(answer).split()
+        return (all(self.normalizer(text).split() != hypothesis for text in references), 1)
+
+    def value(self, totals: Rows) -> NDArray[np.float64]:
+        return ratio(totals[..., 0], totals[..., 1])
+
+    def details(self, totals: NDArray[np.float64]) -> dict[str, Any]:
+        return {"wrong_sentences": int(totals[0])}

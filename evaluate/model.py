@@ -1,0 +1,63 @@
+"""What the runner needs of a model: a name, what identifies it, and text for a batch of requests."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from evaluate.types import GenerationOptions, Output, Request, Sample
+
+if TYPE_CHECKING:
+    from evaluate.task import Split, Task
+
+
+class ModelAdapter(ABC):
+    """A model behind one calling convention. Only `name` and `generate` must be given.
+
+    A subclass is made with `Adapter(where, *, …)`: `where` is what follows the colon of the model spec; keyword-only
+    parameters named `device` and `dtype` get the command's options, all others are filled from `--model-arg`.
+    """
+
+    name: str  # as it stands in results and the leaderboard
+    sample_rate_hz: int | None = 16_000  # of the waveforms it wants; None: it does not hear, nothing is decoded
+
+    def identity(self) -> dict[str, Any]:
+        """Return what determines the answers besides the name: revision, dtype, …; known before loading."""
+        return {}
+
+    @property
+    def device(self) -> str:
+        """Where it runs; recorded, but not what determines an answer."""
+        return "cpu"
+
+    def refusal(self, task: "Task") -> str | None:
+        """Return why this model cannot do a task, or None; asked before anything is loaded."""
+        return None
+
+    def load(self) -> None:
+        """Load what is large. Called once, and only if there is something left to evaluate.
+
+        Raises:
+            ModelLoadError: The checkpoint is missing, damaged or does not fit.
+        """
+
+    def begin(self, task: "Task", split: "Split", asked: Sequence[Sample]) -> None:
+        """Learn which split comes next, and which of its samples will be asked, before its run is set up.
+
+        Raises:
+            RequestError: The model cannot answer this split.
+        """
+
+    def padded_seconds(self, duration_s: float) -> float:
+        """Return how much audio a clip costs in a batch, in seconds, before padding to its longest neighbour."""
+        return duration_s
+
+    @abstractmethod
+    def generate(self, batch: Sequence[Request], options: GenerationOptions) -> Iterable[Output]:
+        """Return one output per request, in any order, with the text as the model gave it.
+
+        Raises:
+            Exception: Anything; the runner halves the batch and, for a single sample, logs a failure.
+        """
+
+    def release_memory(self) -> None:
+        """Give back what a failed batch may have left behind; called after running out of memory."""

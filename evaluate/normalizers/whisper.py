@@ -1,0 +1,61 @@
+"""Whisper's two normalisers, English and language-neutral.
+
+Source: Radford et al. 2022, "Robust Speech Recognition via Large-Scale Weak Supervision", appendix C; code as in
+transformers, which gives the same text as openai-whisper 20250625. The table of British spellings comes from the
+package whisper-normalizer, whose copy is identical to openai-whisper's; its own normaliser class has drifted and is
+not used.
+"""
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+
+@cache
+def _british_to_american() -> dict[str, str]:
+    table = files("whisper_normalizer").joinpath("normalizers", "english.json")
+    spelling: dict[str, str] = json.loads(table.read_text(encoding="utf-8"))
+    return spelling
+
+
+@cache
+def _english() -> Any:
+    from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
+
+    return EnglishTextNormalizer(_british_to_american())
+
+
+@cache
+def _basic() -> Any:
+    from transformers.models.whisper.english_normalizer import BasicTextNormalizer
+
+    return BasicTextNormalizer()
+
+
+class WhisperEnglish:
+    """Whisper's English normaliser: lower case, no punctuation, contractions and numbers in one form, US spelling.
+
+    Fillers ("um", "mhm") and text in brackets vanish, also from references. Known oddities are kept, since published
+    scores have them: every 's becomes " is", and "O'Leary" becomes "0 leary".
+    """
+
+    name, version = "whisper-en", "1"
+
+    def __init__(self, language: str = "en") -> None:
+        del language
+
+    def __call__(self, text: str) -> str:
+        return str(_english()(text)).strip()
+
+
+class BasicNormalizer:
+    """Whisper's language-neutral normaliser: lower case, no brackets, punctuation or symbols; diacritics stay."""
+
+    name, version = "basic", "1"
+
+    def __init__(self, language: str = "") -> None:
+        del language
+
+    def __call__(self, text: str) -> str:
+        return str(_basic()(text)).strip()

@@ -1,0 +1,158 @@
+"""The prediction log: `predictions.jsonl`, one line per finished sample, appended and never rewritten while it grows.
+
+The newest line of an id counts, so a retried sample needs no edit. A process that dies in mid-write leaves at most one
+torn last line, which the next process cuts off; a whole line that is no record is set aside in `predictions.damaged`,
+and its sample is evaluated again. Offsets, not records, are held in memory.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+from evaluate.types import Prediction
+
+_SYNC_EVERY_S = 1.0  # a killed process loses nothing that was flushed; a power cut at most this much
+
+
+@dataclass(slots=True)
+class LogIndex:
+    """Where the newest line of each id is."""
+
+    offsets: dict[str, int] = field(default_factory=dict)
+    failed: set[str] = field(default_factory=set)  # ids whose newest line is a failure
+    num_lines: int = 0
+    damaged: list[bytes] = field(default_factory=list)  # whole lines that are no record
+
+
+def encode_line(record: object) -> bytes:
+    """Return a record as one line of JSON, readable as text where Unicode allows it."""
+    try:
+        return json.dumps(record, ensure_ascii=False).encode() + b"\n"
+    except UnicodeEncodeError:  # a lone surrogate has no UTF-8 form
+        return json.dumps(record).encode() + b"\n"
+
+
+def index_log(path: Path) -> LogIndex:
+    """Read a log through once; a missing file is an empty log, a torn last line is passed over."""
+    index = LogIndex()
+    if not path.exists():
+        return index
+    with path.open("rb") as file:
+        offset = 0
+        for line in file:
+            if not line.endswith(b"\n"):
+                break
+            try:
+                prediction = Prediction.from_json(json.loads(line))
+            except (ValueError, KeyError, TypeError):
+                index.damaged.append(line)
+            else:
+                index.num_lines += 1
+                index.offsets[prediction.id] = offset
+                (index.failed.add if prediction.error else index.failed.discard)(prediction.id)
+            offset += len(line)
+    return index
+
+
+def read_predictions(path: Path, index: LogIndex, ids: Iterable[str]) -> Iterator[Prediction]:
+    """Yield the newest prediction of each id, in the order given.
+
+    Raises:
+        KeyError: An id is not in the log.
+    """
+    with path.open("rb") as file:
+        position = 0
+        for sample_id in ids:
+            offset = index.offsets[sample_id]
+            if offset != position:
+                file.seek(offset)
+            line = file.readline()
+            position = offset + len(line)
+            yield Prediction.from_json(json.loads(line))
+
+
+def mend_tail(path: Path) -> bool:
+    """Cut off a torn last line; return whether there was one.
+
+    A last line that only lacks its line feed is kept.
+    """
+    if not path.exists():
+        return False
+    with path.open("r+b") as file:
+        content_end = file.seek(0, os.SEEK_END)
+        start = _start_of_last_line(file.fileno(), content_end)
+        file.seek(start)
+        tail = file.read()
+        if not tail or tail.endswith(b"\n"):
+            return False
+        try:
+            Prediction.from_json(json.loads(tail))
+        except (ValueError, KeyError, TypeError):
+            file.truncate(start)
+            return True
+        file.write(b"\n")
+        return False
+
+
+def _start_of_last_line(descriptor: int, end: int) -> int:
+    """Return the offset after the last line feed before the file's last byte."""
+    block = 1 << 16
+    stop = max(end - 1, 0)
+    while stop > 0:
+        start = max(stop - block, 0)
+        found = os.pread(descriptor, stop - start, start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        stop = start
+    return 0
+
+
+def compact(path: Path, index: LogIndex, ids: Iterable[str]) -> None:
+    """Rewrite a finished log to one line per id, in the order given; the old file stays whole until the new one is.
+
+    Ids that are not in `ids` (none, unless the log was edited) stay behind the others.
+    """
+    ordered = list(dict.fromkeys([*ids, *index.offsets]))
+    if index.damaged:
+        with path.with_suffix(".damaged").open("ab") as aside:
+            aside.writelines(index.damaged)
+    temporary = path.with_suffix(".jsonl.tmp")
+    with temporary.open("wb") as file:
+        for prediction in read_predictions(path, index, ordered):
+            file.write(encode_line(prediction.to_json()))
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+class LogWriter:
+    """Appends predictions; each `append` is one write and one flush. Use as a context manager."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("ab", buffering=0)
+        self._synced_at = time.monotonic()
+
+    def __enter__(self) -> "LogWriter":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._sync()
+        self._file.close()
+
+    def append(self, predictions: Iterable[Prediction]) -> None:
+        """Write the predictions behind what is there."""
+        remaining = memoryview(b"".join(encode_line(prediction.to_json()) for prediction in predictions))
+        while remaining:  # an unbuffered write may be short
+            remaining = remaining[self._file.write(remaining) :]
+        if time.monotonic() - self._synced_at > _SYNC_EVERY_S:
+            self._sync()
+
+    def _sync(self) -> None:
+        os.fsync(self._file.fileno())
+        self._synced_at = time.monotonic()

@@ -1,0 +1,167 @@
+"""The regression check: the newest runs against a baseline file.
+
+    {"schema": 1, "scores": [{"task", "split", "model", "metric", "value", "higher_is_better", "n_total", "n_failed",
+                              "signature", "tolerance"}]}
+
+A score regresses where it is worse than the baseline by more than its tolerance. A run that is missing, that covers
+another number of samples, has more failures, or was scored in another way fails too: a comparison that cannot be made
+must not pass. A baseline is written by `otoscope regression --update`.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from evaluate.errors import RequestError
+from evaluate.results import SCHEMA, comparable_signature, find_scores, write_json
+
+DEFAULT_TOLERANCE = 0.0
+_REQUIRED = ("task", "split", "model", "metric", "value", "higher_is_better", "n_total", "n_failed", "signature")
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The outcome for one score of the baseline."""
+
+    task: str
+    split: str
+    model: str
+    metric: str
+    expected: float | None
+    found: float | None
+    problem: str = ""  # "" where all is well
+
+    @property
+    def passed(self) -> bool:
+        """Whether the score holds."""
+        return not self.problem
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the outcome as a JSON-ready row."""
+        return {**asdict(self), "passed": self.passed}
+
+
+def check_baseline(baseline: Path, results_dir: Path) -> list[Check]:
+    """Compare the newest run of every model, task and split in a baseline with it.
+
+    Raises:
+        RequestError: The baseline is missing or not of the expected form.
+    """
+    newest = _newest_scores(results_dir)
+    return [_check(expected, newest) for expected in _read_baseline(baseline)]
+
+
+def update_baseline(baseline: Path, results_dir: Path) -> int:
+    """Write the newest runs' primary metrics into a baseline; tolerances that stand in it are kept.
+
+    Returns:
+        How many scores were written.
+
+    Raises:
+        RequestError: There are no runs.
+    """
+    newest = _newest_scores(results_dir)
+    if not newest:
+        raise RequestError(f"{results_dir}/runs: no scored runs there to write into {baseline}")
+    kept = {}
+    if baseline.exists():
+        kept = {(*_key(entry), entry["metric"]): entry.get("tolerance") for entry in _read_baseline(baseline)}
+    scores = []
+    for key, document in sorted(newest.items()):
+        metric = document["primary"]
+        score = document["metrics"][metric]
+        scores.append(
+            {
+                **dict(zip(("task", "split", "model"), key, strict=True)),
+                "metric": metric,
+                "value": score["value"],
+                "higher_is_better": score["higher_is_better"],
+                "n_total": document["n_total"],
+                "n_failed": document["n_failed"],
+                "signature": comparable_signature(score["signature"]),
+                "tolerance": kept.get((*key, metric)) or DEFAULT_TOLERANCE,
+            }
+        )
+    baseline.parent.mkdir(parents=True, exist_ok=True)
+    write_json(baseline, {"schema": SCHEMA, "scores": scores})
+    return len(scores)
+
+
+def write_junit(path: Path, checks: Sequence[Check]) -> None:
+    """Write the outcome as JUnit XML, one test case per score."""
+    failures = sum(not check.passed for check in checks)
+    suite = ElementTree.Element("testsuite", name="otoscope regression", tests=str(len(checks)), failures=str(failures))
+    for check in checks:
+        case = ElementTree.SubElement(
+            suite, "testcase", classname=_xml(f"{check.task}.{check.split}"), name=_xml(f"{check.model} {check.metric}")
+        )
+        if check.problem:
+            ElementTree.SubElement(case, "failure", message=_xml(check.problem))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ElementTree.ElementTree(suite).write(path, encoding="utf-8", xml_declaration=True)
+
+
+def _check(expected: dict[str, Any], newest: dict[tuple[str, str, str], dict[str, Any]]) -> Check:
+    key, metric = _key(expected), expected["metric"]
+    document = newest.get(key)
+    score = document["metrics"].get(metric) if document else None
+    outcome = Check(*key, metric=metric, expected=expected["value"], found=score["value"] if score else None)
+    return Check(**{**asdict(outcome), "problem": _problem(expected, document, score)})
+
+
+def _problem(expected: dict[str, Any], document: dict[str, Any] | None, score: dict[str, Any] | None) -> str:
+    """Return what is wrong, "" if nothing is."""
+    if document is None:
+        return "no run of this model on this task and split"
+    if score is None:
+        return f"the run has no metric {expected['metric']!r}"
+    signature, signature_before = (comparable_signature(one["signature"]) for one in (score, expected))
+    if signature != signature_before:
+        return f"scored as {signature}, the baseline as {signature_before}"
+    if document["n_total"] != expected["n_total"]:
+        return f"{document['n_total']} samples, the baseline has {expected['n_total']}"
+    if document["n_failed"] > expected["n_failed"]:
+        return f"{document['n_failed']} samples failed, the baseline has {expected['n_failed']}"
+    value, before, tolerance = score["value"], expected["value"], expected.get("tolerance") or DEFAULT_TOLERANCE
+    if (value is None) != (before is None):
+        return f"value is {value}, the baseline's {before}"
+    if value is not None:
+        worse_by = before - value if expected["higher_is_better"] else value - before
+        if worse_by > tolerance + 1e-12:
+            return f"worse by {worse_by:.6f}, allowed are {tolerance:.6f}"
+    return ""
+
+
+def _newest_scores(results_dir: Path) -> dict[tuple[str, str, str], dict[str, Any]]:
+    return {_key(document): document for document in find_scores(results_dir)}  # oldest first: the newest stays
+
+
+def _key(record: dict[str, Any]) -> tuple[str, str, str]:
+    return record["task"], record["split"], record["model"]
+
+
+def _xml(text: str) -> str:
+    """Return text without the characters that XML cannot hold."""
+    return _NOT_XML.sub("\ufffd", text)
+
+
+def _read_baseline(path: Path) -> list[dict[str, Any]]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RequestError(f"{path}: cannot be read ({error.strerror}); write one with --update") from error
+    except ValueError as error:
+        raise RequestError(f"{path}: not valid JSON ({error})") from error
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA or not document.get("scores"):
+        raise RequestError(f'{path}: expected {{"schema": {SCHEMA}, "scores": […]}} with at least one score')
+    for number, entry in enumerate(document["scores"], start=1):
+        missing = [field for field in _REQUIRED if field not in entry]
+        if missing:
+            raise RequestError(f"{path}: score {number} lacks {', '.join(missing)}; write the file with --update")
+    scores: list[dict[str, Any]] = document["scores"]
+    return scores

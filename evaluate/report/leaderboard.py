@@ -1,0 +1,226 @@
+"""Models against splits, one table per task: never two splits, task versions or ways of scoring in one column.
+
+A run takes the cell of its model and split; of several runs of the same, the newest that covers most samples does.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evaluate.errors import RequestError
+from evaluate.report.published import PublishedScore
+from evaluate.results import comparable_signature
+from evaluate.tables import RATES
+
+CSV_COLUMNS = (
+    "origin",
+    "task",
+    "split",
+    "model",
+    "metric",
+    "value",
+    "ci_low",
+    "ci_high",
+    "higher_is_better",
+    "n_total",
+    "n_unparsed",
+    "n_failed",
+    "official_size",
+    "complete",
+    "signature",
+    "protocol",
+    "source",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _TableKey:
+    """What all scores of one table share."""
+
+    task: str
+    task_version: str
+    metric: str
+    signature: str
+
+
+class Leaderboard:
+    """The scores of many runs, with published ones beside them.
+
+    Args:
+        documents: Scores documents, oldest first, each with its `run_dir`.
+        published: Figures of papers.
+        results_dir: For messages.
+
+    Raises:
+        RequestError: There are no documents.
+    """
+
+    def __init__(
+        self, documents: Sequence[dict[str, Any]], published: Sequence[PublishedScore], results_dir: Path
+    ) -> None:
+        if not documents:
+            raise RequestError(f"{results_dir}/runs: no scored runs there; otoscope eval makes them")
+        self._documents = _one_per_cell(documents)
+        self._published = published
+
+    def to_markdown(self) -> str:
+        """Return the leaderboard as Markdown, primary metrics only."""
+        tables: dict[_TableKey, list[dict[str, Any]]] = {}
+        for document in self._documents:
+            tables.setdefault(_table_key(document), []).append(document)
+        parts = [
+            "# Leaderboard",
+            "Primary metric with its 95 % interval; ↓ lower is better, ↑ higher is better. Rates are in per cent. "
+            "Published figures stand in *italics*, scored by their own authors' rules: see the protocol named.",
+        ]
+        keys = sorted(tables, key=lambda key: (key.task, key.task_version, key.signature))
+        parts += [self._table(key, tables[key], is_only=_is_only(key, keys)) for key in keys]
+        return "\n\n".join(parts) + "\n"
+
+    def to_csv(self) -> str:
+        """Return every metric of every run, and the published figures of their tasks, one row each; unrounded."""
+        target = io.StringIO()
+        writer = csv.DictWriter(target, CSV_COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        for document in self._documents:
+            for metric, score in document["metrics"].items():
+                low, high = score["ci"] or (None, None)
+                row = {
+                    "origin": "run",
+                    "task": document["task"],
+                    "split": document["split"],
+                    "model": document["model"],
+                    "metric": metric,
+                    "value": score["value"],
+                    "ci_low": low,
+                    "ci_high": high,
+                    "higher_is_better": score["higher_is_better"],
+                    "n_total": document["n_total"],
+                    "n_unparsed": document["n_unparsed"],
+                    "n_failed": document["n_failed"],
+                    "official_size": document["coverage"]["official"],
+                    "complete": _is_whole(document),
+                    "signature": score["signature"],
+                    "protocol": "",
+                    "source": document["run_dir"],
+                }
+                writer.writerow({column: _csv_cell(value) for column, value in row.items()})
+        tasks = {document["task"] for document in self._documents}
+        for figure in self._published:
+            if figure.task in tasks:
+                row = {
+                    "origin": "published",
+                    "task": figure.task,
+                    "split": figure.split,
+                    "model": figure.model,
+                    "metric": figure.metric,
+                    "value": round(figure.value, 12),  # 1.8 per cent is 0.018, not 0.018000000000000002
+                    "protocol": figure.protocol,
+                    "source": figure.source,
+                }
+                writer.writerow({column: _csv_cell(value) for column, value in row.items()})
+        return target.getvalue()
+
+    def _table(self, key: _TableKey, documents: Sequence[dict[str, Any]], *, is_only: bool) -> str:
+        figures = (
+            [one for one in self._published if (one.task, one.metric) == (key.task, key.metric)] if is_only else []
+        )
+        splits = list(dict.fromkeys(document["split"] for document in documents))
+        models = list(dict.fromkeys(document["model"] for document in documents))
+        cells = {(document["model"], document["split"]): document for document in documents}
+        notes: list[str] = []
+        arrow = "↑" if documents[0]["metrics"][key.metric]["higher_is_better"] else "↓"
+        lines = [
+            f"## {_escape(key.task)}: {_escape(key.metric)} {arrow}",
+            "",
+            _row(["model", *splits]),
+            _row(["---", *("---:" for _ in splits)]),
+        ]
+        for model in models:
+            shown = [_shown_score(cells.get((model, split)), key.metric, notes) for split in splits]
+            lines.append(_row([model, *shown], escaped=len(shown)))
+        for protocol, source, name in dict.fromkeys((one.protocol, one.source, one.model) for one in figures):
+            values = {one.split: one.value for one in figures if (one.model, one.source) == (name, source)}
+            if not values.keys() & set(splits):
+                continue
+            mark = _note(notes, f"published, protocol {protocol}: {source}")
+            shown = [f"*{_number(key.metric, values[split])}*" if split in values else "–" for split in splits]
+            lines.append(_row([f"*{_escape(name)}* {mark}", *shown], escaped=len(shown) + 1))
+        lines += ["", f"Scored as `{key.signature}`."]
+        if not is_only:
+            lines += ["", "Scores of this task made in another way stand in a table of their own."]
+        return "\n".join([*lines, *(f"\n{note}" for note in notes)])
+
+
+def _one_per_cell(documents: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    best: dict[tuple[_TableKey, str, str], dict[str, Any]] = {}
+    for document in documents:  # oldest first: an equal one that is newer takes the place
+        cell = (_table_key(document), document["split"], document["model"])
+        if cell not in best or document["n_total"] >= best[cell]["n_total"]:
+            best[cell] = document
+    return list(best.values())
+
+
+def _table_key(document: dict[str, Any]) -> _TableKey:
+    metric = document["primary"]
+    signature = comparable_signature(document["metrics"][metric]["signature"])
+    return _TableKey(document["task"], document["task_version"], metric, signature)
+
+
+def _is_only(key: _TableKey, keys: Sequence[_TableKey]) -> bool:
+    return sum(other.task == key.task for other in keys) == 1
+
+
+def _is_whole(document: dict[str, Any]) -> bool:
+    return bool(document["coverage"]["complete"]) and document["n_total"] == document["coverage"]["found"]
+
+
+def _shown_score(document: dict[str, Any] | None, metric: str, notes: list[str]) -> str:
+    if document is None:
+        return "–"
+    score = document["metrics"][metric]
+    text = _number(metric, score["value"])
+    if score["ci"] is not None:
+        text += f" ({_number(metric, score['ci'][0])}–{_number(metric, score['ci'][1])})"
+    if not _is_whole(document):
+        size = document["coverage"]["official"] or document["coverage"]["found"]
+        text += " " + _note(notes, f"partial: {document['n_total']} of {size} samples")
+    if document["n_failed"]:
+        text += " " + _note(notes, f"{document['n_failed']} samples failed and count at their worst")
+    return text
+
+
+def _note(notes: list[str], text: str) -> str:
+    """Return the mark of a note, which is added if it is new."""
+    known = next((index for index, note in enumerate(notes) if note.endswith(f"] {text}")), None)
+    number = known + 1 if known is not None else len(notes) + 1
+    if known is None:
+        notes.append(f"[{number}] {text}")
+    return f"[{number}]"
+
+
+def _number(metric: str, value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{100 * value:.2f}" if metric in RATES else f"{value:.2f}"
+
+
+def _row(cells: Sequence[str], *, escaped: int = 0) -> str:
+    """Return a row of a Markdown table; the last `escaped` cells are Markdown already."""
+    plain = len(cells) - escaped
+    return "| " + " | ".join([*(_escape(cell) for cell in cells[:plain]), *cells[plain:]]) + " |"
+
+
+def _escape(text: str) -> str:
+    """Return text that Markdown shows as it is: names come from users and checkpoints."""
+    text = " ".join(text.split())
+    return re.sub(r"([\\|`*_\[\]<>])", r"\\\1", text) if not set(text) <= set("-:") else text
+
+
+def _csv_cell(value: Any) -> Any:
+    """Return a cell that a spreadsheet does not run as a formula."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value

@@ -1,0 +1,246 @@
+"""Where runs live and what stands in them.
+
+A run is the folder `runs/<model>/<task>/<split>/<run-id>/` with run.json, predictions.jsonl and scores.json. The run id
+is a hash of everything that determines the result, so the same command finds its own run again, and another model,
+prompt, option or corpus is another run.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from evaluate import __version__
+from evaluate.errors import RequestError, RunDamagedError, RunLockedError
+from evaluate.types import Sample
+
+SCHEMA = 1
+RECORDED_PACKAGES = (
+    *("torch", "transformers", "tokenizers", "numpy", "huggingface-hub"),
+    *("soundfile", "soxr", "rapidfuzz", "wetext", "whisper-normalizer"),
+)
+_SECRET_KEY = re.compile(r"key|token|secret|passw|auth|credential", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
+_MAX_SLUG = 100
+
+
+class RunDirectory:
+    """The folder of one run.
+
+    Args:
+        path: The folder itself; made when the run starts.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.run_json = path / "run.json"
+        self.predictions = path / "predictions.jsonl"
+        self.scores = path / "scores.json"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Make the folder and hold it against other processes; the hold ends with the process, however it ends.
+
+        Raises:
+            RunLockedError: Another process holds it.
+        """
+        from filelock import FileLock, Timeout
+
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise RunLockedError(
+                f"{self.path}: another process is writing this run; wait until it ends, or stop it"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def set_aside(self) -> None:
+        """Move what an earlier start left into `previous/<n>/`, so that the run begins anew and nothing is lost."""
+        there = [file for file in (self.run_json, self.predictions, self.scores) if file.exists()]
+        if not there:
+            return
+        earlier = self.path / "previous"
+        number = 1 + sum(1 for _ in earlier.glob("*")) if earlier.exists() else 1
+        target = earlier / str(number)
+        target.mkdir(parents=True)
+        for file in there:
+            file.replace(target / file.name)
+
+
+def run_directory(results_dir: Path, *, model: str, task: str, split: str, run_id: str) -> RunDirectory:
+    """Return the folder of a run; nothing is made yet."""
+    return RunDirectory(results_dir / "runs" / slug(model) / slug(task) / slug(split) / run_id)
+
+
+def slug(name: str) -> str:
+    """Return a name as a safe folder name: letters, digits, dot, dash and underscore, at most 100 of them.
+
+    Different names can give one slug; the name itself stands in run.json, and run ids differ.
+    """
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._")
+    if len(safe) > _MAX_SLUG or not safe:
+        safe = f"{safe[: _MAX_SLUG - 9]}-{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:8]}".lstrip(
+            "-"
+        )
+    return safe
+
+
+def digest(value: Any) -> str:
+    """Return a hash of a JSON-ready value, the same on every machine."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def corpus_fingerprint(samples: Sequence[Sample]) -> str:
+    """Return a hash of ids, prompts, references and spans and sizes of the audio, in order.
+
+    Sizes stand for contents: reading every byte of a corpus before each start would cost more than it tells.
+    """
+    running = hashlib.sha256()
+    for sample in samples:
+        audio = [(ref.path.name, _size(ref.path), ref.start_s, ref.duration_s) for ref in sample.audio]
+        item = [sample.id, sample.prompt, sample.references, sample.choices, sample.language, audio]
+        running.update(json.dumps(item).encode())
+    return running.hexdigest()[:16]
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write a JSON file whole or not at all."""
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("w", encoding="utf-8", errors="backslashreplace") as file:
+        json.dump(document, file, ensure_ascii=False, indent=2, allow_nan=False)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file of a run.
+
+    Raises:
+        RunDamagedError: It is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RunDamagedError(
+            f"{path}: not valid JSON ({error}); move the run away or start over with --fresh"
+        ) from error
+
+
+def find_scores(results_dir: Path) -> list[dict[str, Any]]:
+    """Return every scores document under a results folder, with its `run_dir`, oldest first.
+
+    Raises:
+        RunDamagedError: A document is not JSON, or of another schema.
+    """
+    found = [read_scores(path) for path in sorted((results_dir / "runs").glob("*/*/*/*/scores.json"))]
+    return sorted(found, key=lambda document: str(document["created"]))
+
+
+def read_scores(path: Path) -> dict[str, Any]:
+    """Read one scores document and add its `run_dir`.
+
+    Raises:
+        RunDamagedError: The document is not JSON, or of another schema.
+    """
+    document: dict[str, Any] = read_json(path)
+    if document.get("schema") != SCHEMA:
+        raise RunDamagedError(
+            f"{path}: schema {document.get('schema')!r}, expected {SCHEMA}; score the run again with this version"
+        )
+    document["run_dir"] = str(path.parent)
+    return document
+
+
+def open_run(folder: Path) -> RunDirectory:
+    """Return an existing run by its folder.
+
+    Raises:
+        RequestError: There is no run in the folder.
+    """
+    run = RunDirectory(folder)
+    if not run.scores.exists():
+        raise RequestError(f"{folder}: no scores.json in it, expected the folder of a finished run; see results/runs")
+    return run
+
+
+def comparable_signature(signature: str) -> str:
+    """Return a metric's signature without the harness's own version, which alone is no other way of scoring."""
+    return re.sub(r"\|v:[^|]*$", "", signature)
+
+
+def environment() -> dict[str, Any]:
+    """Return what the machine and its packages are, for run.json."""
+    packages = {}
+    for name in RECORDED_PACKAGES:
+        try:
+            packages[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return {
+        "otoscope": __version__,
+        "git_commit": _git_commit(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": packages,
+    }
+
+
+def _git_commit() -> str | None:
+    """Return the commit of the checkout that this code runs from, None for an installed package."""
+    root = Path(__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return None
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip()
+
+
+def now() -> str:
+    """Return the time in UTC, to the microsecond, as ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def command_line() -> list[str]:
+    """Return the command as typed, with what looks like a secret replaced."""
+    return [redact(word) for word in ["otoscope", *sys.argv[1:]]]
+
+
+def redact(word: str) -> str:
+    """Return `KEY=VALUE` without the value where the key names a secret, and URLs without user and password."""
+    key, equals, _ = word.partition("=")
+    if equals and _SECRET_KEY.search(key):
+        return f"{key}=***"
+    return _URL_PASSWORD.sub("***@", word)
+
+
+def redact_values(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with the values of secret keys replaced."""
+    return {key: "***" if _SECRET_KEY.search(key) else value for key, value in settings.items()}

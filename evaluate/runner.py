@@ -1,0 +1,219 @@
+"""The runner: takes the samples that are not done, decodes ahead of the model, and logs what it answers.
+
+It knows `Task` and `ModelAdapter` and no concrete one. It alone catches what a sample or a model throws, and turns it
+into a failure in the log; whatever it does not catch (Ctrl-C, a full disk) ends the run with all finished batches kept.
+"""
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from evaluate.audio import inspect_audio, load_waveform, span_seconds
+from evaluate.batching import BatchPlanner
+from evaluate.errors import ModelOutputError, SampleError
+from evaluate.model import ModelAdapter
+from evaluate.prediction_log import LogWriter
+from evaluate.types import Failure, GenerationOptions, Output, Prediction, Request, Sample
+
+BATCHES_AHEAD = 2  # decoded while the model works on the one before; bounds memory
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerSettings:
+    """How the work is cut up; none of it changes an answer."""
+
+    max_batch_seconds: float = 240.0
+    decode_workers: int = 2
+
+
+@dataclass(slots=True)
+class RunnerReport:
+    """What a run did, for run.json and the screen."""
+
+    num_done: int = 0
+    num_failed: int = 0
+    audio_seconds: float = 0.0
+    model_seconds: float = 0.0
+    sample_rates_hz: Counter[int] = field(default_factory=Counter)  # rate in the header → number of files
+    num_out_of_memory: int = 0  # batches that did not fit and were halved
+
+
+Advance = Callable[[int, float], None]  # number of samples done, their audio seconds
+
+
+class Runner:
+    """Evaluates samples with a loaded model and appends the answers to a log."""
+
+    def __init__(
+        self,
+        model: ModelAdapter,
+        options: GenerationOptions,
+        settings: RunnerSettings,
+        log: LogWriter,
+        advance: Advance,
+    ) -> None:
+        self._model = model
+        self._options = options
+        self._settings = settings
+        self._log = log
+        self._advance = advance
+        self._durations: dict[str, float] = {}
+        self.report = RunnerReport()
+
+    def run(self, samples: Sequence[Sample]) -> RunnerReport:
+        """Evaluate every sample once; each ends in the log, answered or failed."""
+        pool = ThreadPoolExecutor(self._settings.decode_workers, thread_name_prefix="decode")
+        try:
+            planner = BatchPlanner(
+                self._measure(pool, samples),
+                max_batch_seconds=self._settings.max_batch_seconds,
+                padded_seconds=self._model.padded_seconds,
+            )
+            for requests in self._decoded_batches(pool, planner):
+                if requests:
+                    self._answer(requests, planner)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+        return self.report
+
+    def _measure(self, pool: ThreadPoolExecutor, samples: Sequence[Sample]) -> list[tuple[Sample, float]]:
+        """Return the samples with their durations; what has no readable header fails here."""
+        if self._model.sample_rate_hz is None:
+            return [(sample, 0.0) for sample in samples]
+        measured = []
+        for sample, headers in zip(samples, pool.map(_headers, samples), strict=True):
+            if isinstance(headers, Failure):
+                self._record([self._failed(sample, headers)])
+                continue
+            self.report.sample_rates_hz.update(rate_hz for rate_hz, _ in headers)
+            self._durations[sample.id] = sum(seconds for _, seconds in headers)
+            measured.append((sample, self._durations[sample.id]))
+        return measured
+
+    def _decoded_batches(self, pool: ThreadPoolExecutor, planner: BatchPlanner) -> Iterator[list[Request]]:
+        """Yield batches ready for the model, a few of them decoded ahead; samples that do not decode are logged."""
+        ahead: deque[list[tuple[Sample, Future[Request]]]] = deque()
+        while True:
+            while len(ahead) <= BATCHES_AHEAD and (batch := planner.next_batch()):
+                ahead.append([(sample, pool.submit(self._decode, sample)) for sample in batch])
+            if not ahead:
+                return
+            requests = []
+            for sample, future in ahead.popleft():
+                try:
+                    requests.append(future.result())
+                except (SampleError, OSError, MemoryError) as error:
+                    self._record([self._failed(sample, _failure(error))])
+            yield requests
+
+    def _decode(self, sample: Sample) -> Request:
+        rate = self._model.sample_rate_hz
+        if rate is None:
+            return Request(sample, ())
+        return Request(sample, tuple(load_waveform(ref, sample_rate_hz=rate) for ref in sample.audio))
+
+    def _answer(self, requests: list[Request], planner: BatchPlanner) -> None:
+        """Put a batch to the model; a batch that fails is halved until the sample at fault stands alone."""
+        durations = [self._durations.get(request.sample.id, 0.0) for request in requests]
+        if not planner.fits(durations):  # planned before the budget shrank
+            self._answer_halves(requests, planner)
+            return
+        started = time.perf_counter()
+        failed = out_of_memory = False
+        try:
+            outputs = _matched(requests, self._model.generate(requests, self._options))
+        except Exception as error:  # any model, any fault: the boundary that turns it into a failure in the log
+            failed, out_of_memory = True, is_out_of_memory(error)
+            outputs = [Output(requests[0].sample.id, error=_failure(error))]
+        latency_s = time.perf_counter() - started
+        self.report.model_seconds += latency_s
+        if out_of_memory:  # handled here, where the exception no longer holds the frames that hold the memory
+            self.report.num_out_of_memory += 1
+            self._model.release_memory()
+        if failed and len(requests) > 1:
+            if out_of_memory:
+                planner.halve_budget(durations)
+            self._answer_halves(requests, planner)
+            return
+        self._record(
+            [
+                self._prediction(request.sample, output, latency_s)
+                for request, output in zip(requests, outputs, strict=True)
+            ]
+        )
+
+    def _answer_halves(self, requests: list[Request], planner: BatchPlanner) -> None:
+        middle = len(requests) // 2
+        self._answer(requests[:middle], planner)
+        self._answer(requests[middle:], planner)
+
+    def _prediction(self, sample: Sample, output: Output, latency_s: float) -> Prediction:
+        return Prediction(
+            id=sample.id,
+            hypothesis=output.text,
+            error=output.error,
+            references=sample.references,
+            audio_seconds=self._durations.get(sample.id),
+            latency_seconds=round(latency_s, 6),
+            truncated=output.truncated,
+            prompt=sample.prompt,
+            groups=sample.groups,
+            audio=tuple(str(ref.path) for ref in sample.audio),
+        )
+
+    def _failed(self, sample: Sample, failure: Failure) -> Prediction:
+        return self._prediction(sample, Output(sample.id, error=failure), 0.0)
+
+    def _record(self, predictions: list[Prediction]) -> None:
+        self._log.append(predictions)
+        seconds = sum(prediction.audio_seconds or 0.0 for prediction in predictions)
+        self.report.num_done += len(predictions)
+        self.report.num_failed += sum(prediction.error is not None for prediction in predictions)
+        self.report.audio_seconds += seconds
+        self._advance(len(predictions), seconds)
+
+
+def _headers(sample: Sample) -> list[tuple[int, float]] | Failure:
+    """Return sampling rate in Hz and length in seconds of each clip of a sample."""
+    headers = []
+    try:
+        for ref in sample.audio:
+            info = inspect_audio(ref.path)
+            headers.append((info.sample_rate_hz, span_seconds(ref, info)))
+    except (SampleError, OSError) as error:
+        return _failure(error)
+    return headers
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception means that a smaller batch could work; told by name, so that torch is not imported here."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return bool(names & {"OutOfMemoryError", "MemoryError"}) or (
+        isinstance(error, RuntimeError) and "out of memory" in str(error).lower()
+    )
+
+
+def _failure(error: BaseException) -> Failure:
+    return Failure(type(error).__name__, " ".join(str(error).split()) or "no message")
+
+
+def _matched(requests: Sequence[Request], outputs: Iterable[Output]) -> list[Output]:
+    """Return one output per request, in the order of the requests.
+
+    A request without an output is a failure. An output for a sample that was not asked for, or a second one for the
+    same sample, means that answers may stand with the wrong samples, so the whole batch is in doubt.
+
+    Raises:
+        ModelOutputError: An id was not asked for, or came twice.
+    """
+    by_id: dict[str, Output] = {}
+    asked = {request.sample.id for request in requests}
+    for output in outputs:
+        if output.sample_id not in asked or output.sample_id in by_id:
+            what = "answered twice" if output.sample_id in by_id else "was not in the batch"
+            raise ModelOutputError(f"the model's answers do not fit its batch: sample {output.sample_id!r} {what}")
+        by_id[output.sample_id] = output
+    missing = Failure(ModelOutputError.__name__, "the model returned nothing for this sample")
+    return [by_id.get(request.sample.id) or Output(request.sample.id, error=missing) for request in requests]

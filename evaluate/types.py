@@ -1,0 +1,135 @@
+"""The records that travel through the harness. All are frozen; each field says what it is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+KINDS = ("asr", "translation", "captioning", "classification", "question-answering", "timestamps", "chat")
+
+
+@dataclass(frozen=True, slots=True)
+class AudioRef:
+    """Where a stretch of audio is; whoever needs it reads it."""
+
+    path: Path
+    start_s: float = 0.0
+    duration_s: float | None = None  # None: to the end of the file
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One evaluation item."""
+
+    id: str  # unique in its split, the same in every run
+    audio: tuple[AudioRef, ...]
+    prompt: str  # what the model is asked, in words; a model family may send its own form of it
+    references: tuple[str, ...]  # as published, before any normaliser
+    kind: str = "asr"  # one of KINDS
+    language: str = ""  # of the speech, as ISO 639-1; "" where there is none
+    groups: Mapping[str, str] = field(default_factory=dict)  # speaker, subset, …: scores are also given per value
+    choices: tuple[str, ...] = ()  # the label set, where there is one
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationOptions:
+    """How text is generated. None leaves the choice to the checkpoint; decoding is greedy unless asked otherwise."""
+
+    max_new_tokens: int | None = None
+    num_beams: int = 1
+    temperature: float = 0.0  # 0: greedy; above 0: sampling, seeded
+    top_p: float = 1.0  # only when sampling
+    repetition_penalty: float = 1.0
+    length_penalty: float = 1.0  # only with several beams
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A sample with its decoded audio, as a model adapter gets it."""
+
+    sample: Sample
+    waveforms: tuple[NDArray[np.float32], ...]  # one per AudioRef, shape (num_frames,), at the adapter's rate
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a sample has no answer."""
+
+    type: str  # name of the exception class
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a model gave for one sample: text or error, never both, and never "" in place of a failure."""
+
+    sample_id: str
+    text: str | None = None
+    error: Failure | None = None
+    truncated: bool | None = None  # True: stopped by the token limit; None: the adapter cannot tell
+
+    def __post_init__(self) -> None:
+        if (self.text is None) == (self.error is None):
+            raise ValueError(f"output of sample {self.sample_id!r} must have either text or an error")
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One line of the prediction log: everything that scoring and the report need to know of a sample."""
+
+    id: str
+    hypothesis: str | None  # the model's text as it came; None for a failed sample
+    error: Failure | None
+    references: tuple[str, ...]
+    audio_seconds: float | None  # None where the audio could not be measured
+    latency_seconds: float  # wall time of the batch that the sample was in
+    truncated: bool | None = None
+    prompt: str = ""
+    groups: Mapping[str, str] = field(default_factory=dict)
+    audio: tuple[str, ...] = ()  # paths, as they were read
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as it stands in `predictions.jsonl`."""
+        error = None if self.error is None else {"type": self.error.type, "message": self.error.message}
+        return {
+            "id": self.id,
+            "hypothesis": self.hypothesis,
+            "error": error,
+            "references": list(self.references),
+            "audio_seconds": self.audio_seconds,
+            "latency_seconds": self.latency_seconds,
+            "truncated": self.truncated,
+            "prompt": self.prompt,
+            "groups": dict(self.groups),
+            "audio": list(self.audio),
+        }
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "Prediction":
+        """Read a record of `predictions.jsonl`.
+
+        Raises:
+            KeyError, TypeError: The record lacks a field, or a field has another type.
+        """
+        error = record["error"]
+        hypothesis = record["hypothesis"]
+        if not isinstance(record["id"], str) or not isinstance(hypothesis, str | None):
+            raise TypeError("id must be a string, hypothesis a string or null")
+        if (hypothesis is None) == (error is None):
+            raise TypeError("exactly one of hypothesis and error must be null")
+        return cls(
+            id=record["id"],
+            hypothesis=hypothesis,
+            error=None if error is None else Failure(error["type"], error["message"]),
+            references=tuple(record["references"]),
+            audio_seconds=record["audio_seconds"],
+            latency_seconds=record["latency_seconds"],
+            truncated=record.get("truncated"),
+            prompt=record.get("prompt", ""),
+            groups=record.get("groups", {}),
+            audio=tuple(record.get("audio", ())),
+        )

@@ -1,0 +1,82 @@
+"""The models: one file per calling convention, and here the tables of names.
+
+A spec is `FAMILY:WHERE`, a short name that stands for one, or `path/to/model.py[:WHERE]` with a class of one's own.
+"""
+
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from evaluate.errors import RequestError
+from evaluate.model import ModelAdapter
+from evaluate.registry import Registry, unknown_name
+from evaluate.task_file import class_in
+
+FAMILIES = {
+    "whisper": "models.whisper:Whisper",
+    "predictions": "models.predictions:Predictions",
+    "baseline": "models.baseline:Baseline",
+}
+SHORT_NAMES = {
+    f"whisper-{size}": f"whisper:openai/whisper-{size}"
+    for size in (
+        *("tiny", "tiny.en", "base", "base.en", "small", "small.en", "medium", "medium.en"),
+        *("large", "large-v2", "large-v3", "large-v3-turbo"),
+    )
+}
+LISTING = "All names: otoscope models"
+
+registry = Registry("model family", FAMILIES, group="otoscope.models", listing=LISTING)
+
+
+def create_model(spec: str, *, device: str, dtype: str, arguments: Mapping[str, str]) -> ModelAdapter:
+    """Return the adapter for a model spec; nothing large is loaded yet.
+
+    Args:
+        spec: `FAMILY:WHERE`, a short name, or a Python file with an adapter class.
+        device: "auto", "cpu", "cuda", "cuda:1", …
+        dtype: "auto", "float32", "float16" or "bfloat16".
+        arguments: The adapter's own settings by name, as typed.
+
+    Raises:
+        RequestError: No such name, file or setting.
+    """
+    full = SHORT_NAMES.get(spec, spec)
+    family, colon, where = full.partition(":")
+    if family.endswith(".py"):
+        path = Path(family)
+        if not path.is_file():
+            raise RequestError(f"{path}: no such file, expected a Python file with a ModelAdapter in it")
+        adapter_class = class_in(path, ModelAdapter)
+    elif not colon:
+        known = [*SHORT_NAMES, *(f"{name}:" for name in registry.names())]
+        raise unknown_name(
+            "model", spec, known, listing=f"or FAMILY:WHERE, e.g. whisper:openai/whisper-base. {LISTING}"
+        )
+    else:
+        adapter_class = registry.get(family)
+    settings = _settings(adapter_class, spec, arguments)
+    accepted = inspect.signature(adapter_class).parameters
+    for name, value in (("device", device), ("dtype", dtype)):
+        if name in accepted:
+            settings[name] = value
+    adapter: ModelAdapter = adapter_class(where, **settings)
+    return adapter
+
+
+def _settings(adapter_class: type[ModelAdapter], spec: str, arguments: Mapping[str, str]) -> dict[str, Any]:
+    """Return `--model-arg` values, typed as YAML reads them, for an adapter's keyword-only parameters."""
+    parameters = inspect.signature(adapter_class).parameters.values()
+    own = [
+        one.name
+        for one in parameters
+        if one.kind is inspect.Parameter.KEYWORD_ONLY and one.name not in ("device", "dtype")
+    ]
+    for name in arguments:
+        if name not in own:
+            has = f"it has {', '.join(own)}" if own else "it has none"
+            raise unknown_name(f"setting of model {spec!r}:", name, own, listing=has)
+    return {name: yaml.safe_load(value) for name, value in arguments.items()}

@@ -1,0 +1,123 @@
+"""What adapters of transformers checkpoints share: where a checkpoint is, what identifies it, device and dtype."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from evaluate.errors import MachineError, ModelLoadError, RequestError
+
+WEIGHT_PATTERNS = ("*.safetensors", "*.bin", "*.pt")
+_HASHED_BYTES = 1 << 16  # of each end of a weight file: enough to tell two trainings apart without reading gigabytes
+DTYPES = ("auto", "float32", "float16", "bfloat16")
+
+
+class Checkpoint:
+    """A checkpoint in Hugging Face format: a local folder, or a hub id that is fetched when first needed.
+
+    Args:
+        where: Folder or hub id (`owner/name`).
+        revision: Branch, tag or commit of a hub id.
+
+    Raises:
+        RequestError: `where` can only be a folder, and there is none, or it holds no checkpoint.
+    """
+
+    def __init__(self, where: str, *, revision: str = "main") -> None:
+        self.where = where
+        self.revision = revision
+        self.folder: Path | None = Path(where) if Path(where).is_dir() else None
+        looks_like_path = where.startswith((".", "/", "~")) or where.count("/") != 1
+        if self.folder is None and looks_like_path:
+            raise RequestError(f"{where!r}: no such folder, expected a checkpoint's folder or a hub id like owner/name")
+        if self.folder is not None and not (self.folder / "config.json").is_file():
+            raise RequestError(f"{where}: no config.json in it, expected a checkpoint in Hugging Face format")
+
+    @property
+    def name(self) -> str:
+        """The hub id, or the folder's own name."""
+        return self.where if self.folder is None else self.folder.resolve().name
+
+    def read_config(self, file_name: str) -> dict[str, Any]:
+        """Return one of the checkpoint's JSON files, {} where it has none.
+
+        Raises:
+            ModelLoadError: The hub cannot be reached, or the file is damaged.
+        """
+        path = self._file(file_name)
+        if path is None:
+            return {}
+        try:
+            config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ModelLoadError(f"{path}: not valid JSON ({error}); get the checkpoint again") from error
+        return config
+
+    def commit(self) -> str:
+        """Return what identifies the weights: the hub's commit, or a hash of a folder's configuration and weights."""
+        if self.folder is None:
+            config = self._file("config.json")
+            return config.parent.name if config else self.revision
+        running = hashlib.sha256()
+        for name in ("config.json", "generation_config.json", "preprocessor_config.json", "processor_config.json"):
+            path = self.folder / name
+            running.update(path.read_bytes() if path.is_file() else b"-")
+        for path in sorted(path for pattern in WEIGHT_PATTERNS for path in self.folder.glob(pattern)):
+            size = path.stat().st_size
+            with path.open("rb") as file:
+                running.update(f"{path.name}:{size}".encode() + file.read(_HASHED_BYTES))
+                file.seek(max(0, size - _HASHED_BYTES))
+                running.update(file.read())
+        return running.hexdigest()[:16]
+
+    def _file(self, file_name: str) -> Path | None:
+        if self.folder is not None:
+            path = self.folder / file_name
+            return path if path.is_file() else None
+        from huggingface_hub import hf_hub_download
+        from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
+
+        try:
+            return Path(hf_hub_download(self.where, file_name, revision=self.revision))
+        except LocalEntryNotFoundError as error:  # a subclass of EntryNotFoundError: the hub was not asked at all
+            raise ModelLoadError(
+                f"{self.where}: not in the local cache, and the hub cannot be reached; "
+                "check the network, or name a local folder"
+            ) from error
+        except EntryNotFoundError:
+            return None
+        except (HfHubHTTPError, OSError, ValueError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise ModelLoadError(
+                f"{self.where}: the hub does not give it ({reason}); is the id right, is it gated?"
+            ) from error
+
+
+def resolve_device(device: str) -> str:
+    """Return the device to run on: what was asked for, or CUDA where there is one.
+
+    Raises:
+        MachineError: CUDA was asked for and is not there.
+    """
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        kind = torch.device(device).type
+    except RuntimeError as error:
+        raise RequestError(f"unknown device {device!r}; expected auto, cpu, cuda or cuda:N") from error
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise MachineError(f"device {device!r} was asked for, but torch {torch.__version__} sees no CUDA device here")
+    return device
+
+
+def check_dtype(dtype: str) -> str:
+    """Return a dtype's name if it is one.
+
+    Raises:
+        RequestError: It is not.
+    """
+    if dtype not in DTYPES:
+        raise RequestError(f"unknown dtype {dtype!r}; expected one of {', '.join(DTYPES)}")
+    return dtype

@@ -1,0 +1,184 @@
+"""Whisper: any checkpoint of the architecture in Hugging Face format, from a folder or the hub.
+
+Language and task are always set from the task: left to guess, multilingual checkpoints skip tokens and loop on current
+transformers releases. Everything else is the checkpoint's own: its suppress lists, its length limit. Decoding is greedy
+unless asked otherwise, without timestamps for clips of up to 30 s; a longer recording is transcribed whole, window
+after window, which needs timestamps and goes one recording at a time.
+
+Source: Radford et al. 2022, "Robust Speech Recognition via Large-Scale Weak Supervision".
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluate.errors import ModelLoadError, RequestError
+from evaluate.model import ModelAdapter
+from evaluate.task import Task
+from evaluate.types import GenerationOptions, Output, Request
+from models.checkpoint import Checkpoint, check_dtype, resolve_device
+
+WINDOW_S = 30.0
+SAMPLE_RATE_HZ = 16_000
+WINDOW_FRAMES = int(WINDOW_S * SAMPLE_RATE_HZ)
+
+
+class Whisper(ModelAdapter):
+    """A Whisper checkpoint.
+
+    Args:
+        where: Folder or hub id.
+        device: "auto", "cpu", "cuda", "cuda:1", …
+        dtype: "auto" is float32 on a CPU and the checkpoint's own elsewhere.
+        revision: Branch, tag or commit of a hub id.
+    """
+
+    sample_rate_hz = SAMPLE_RATE_HZ
+
+    def __init__(self, where: str, *, device: str = "auto", dtype: str = "auto", revision: str = "main") -> None:
+        self._checkpoint = Checkpoint(where, revision=revision)
+        self._asked_device, self._asked_dtype = device, check_dtype(dtype)
+        config = self._checkpoint.read_config("config.json")
+        if config.get("model_type") != "whisper":
+            raise RequestError(
+                f"{where}: config.json says model_type {config.get('model_type')!r}, expected 'whisper'; "
+                "see otoscope models for other families"
+            )
+        self._own_dtype = str(config.get("dtype") or config.get("torch_dtype") or "float32")
+        generation = self._checkpoint.read_config("generation_config.json")
+        # Older conversions lack the flag; English-only vocabularies are one token shorter.
+        self._is_multilingual = bool(generation.get("is_multilingual", config.get("vocab_size", 51865) >= 51865))
+        self._languages = {token.strip("<|>") for token in generation.get("lang_to_id", {})}
+        self.name = f"whisper:{self._checkpoint.name}"
+        self._model: Any = None
+        self._processor: Any = None
+
+    def identity(self) -> dict[str, Any]:
+        return {"revision": self._checkpoint.commit(), "dtype": self._dtype()}
+
+    @property
+    def device(self) -> str:
+        return resolve_device(self._asked_device)
+
+    def refusal(self, task: Task) -> str | None:
+        if task.kind != "asr":
+            return f"a Whisper checkpoint transcribes, it does not do {task.kind}"
+        for language in task.languages:
+            if not self._is_multilingual and language != "en":
+                return f"the checkpoint is English-only, the task is in {language!r}"
+            if self._is_multilingual and self._languages and language not in self._languages:
+                return f"the checkpoint has no language token for {language!r}"
+        return None
+
+    def load(self) -> None:
+        import torch
+        from transformers import WhisperForConditionalGeneration, WhisperProcessor
+        from transformers.utils import logging
+
+        logging.set_verbosity_error()  # its advice is for people who call generate themselves
+        logging.disable_progress_bar()
+        where = self._checkpoint.where
+        settings = {} if self._checkpoint.folder else {"revision": self._checkpoint.revision}
+        try:
+            self._processor = WhisperProcessor.from_pretrained(where, **settings)
+            model, report = WhisperForConditionalGeneration.from_pretrained(
+                where, dtype=getattr(torch, self._dtype()), output_loading_info=True, **settings
+            )
+        except Exception as error:  # transformers raises whatever its parts raise
+            reason = " ".join(str(error).split())[:300]
+            raise ModelLoadError(f"{where}: the checkpoint does not load ({type(error).__name__}: {reason})") from error
+        if report["missing_keys"]:
+            missing = sorted(report["missing_keys"])
+            raise ModelLoadError(
+                f"{where}: {len(missing)} weights are missing, first {missing[0]!r}; they would be random, get it again"
+            )
+        self._model = model.to(self.device).eval()
+
+    def padded_seconds(self, duration_s: float) -> float:
+        return max(duration_s, WINDOW_S)  # every clip is padded to a whole window
+
+    def generate(self, batch: Sequence[Request], options: GenerationOptions) -> Iterable[Output]:
+        import torch
+
+        short = [request for request in batch if self._waveform(request).size <= WINDOW_FRAMES]
+        long = [request for request in batch if self._waveform(request).size > WINDOW_FRAMES]
+        torch.manual_seed(options.seed)
+        with torch.inference_mode():
+            if short:
+                yield from self._transcribe_short(short, options)
+            for request in long:
+                yield from self._transcribe_long(request, options)
+
+    def release_memory(self) -> None:
+        import torch
+
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _transcribe_short(self, batch: Sequence[Request], options: GenerationOptions) -> Iterator[Output]:
+        features = self._processor.feature_extractor(
+            [self._waveform(request) for request in batch], sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt"
+        ).input_features  # (batch, mel bins, 3000)
+        ids = self._model.generate(
+            features.to(self._model.device, self._model.dtype), **self._prompt(batch), **_decoding(options)
+        )  # (batch, new tokens), padded with the end token
+        limit = options.max_new_tokens or self._room_for_new_tokens()
+        for request, row in zip(batch, ids, strict=True):
+            num_new = int((row != self._model.generation_config.eos_token_id).sum())
+            text = self._processor.decode(row, skip_special_tokens=True)
+            yield Output(request.sample.id, text=text, truncated=num_new >= limit)
+
+    def _transcribe_long(self, request: Request, options: GenerationOptions) -> Iterator[Output]:
+        inputs = self._processor.feature_extractor(
+            self._waveform(request),
+            sampling_rate=SAMPLE_RATE_HZ,
+            truncation=False,
+            padding="longest",
+            return_attention_mask=True,
+            return_tensors="pt",
+        )
+        ids = self._model.generate(
+            inputs.input_features.to(self._model.device, self._model.dtype),  # (1, mel bins, frames)
+            attention_mask=inputs.attention_mask.to(self._model.device),
+            return_timestamps=True,
+            **self._prompt([request]),
+            **_decoding(options),
+        )
+        yield Output(request.sample.id, text=self._processor.decode(ids[0], skip_special_tokens=True))
+
+    def _prompt(self, batch: Sequence[Request]) -> dict[str, Any]:
+        """Return languages and task; an English-only checkpoint refuses to be told either."""
+        if not self._is_multilingual:
+            return {}
+        return {"language": [request.sample.language for request in batch], "task": "transcribe"}
+
+    def _room_for_new_tokens(self) -> int:
+        # Start, language, task and "no timestamps" stand before the first new token; English-only has two of them.
+        prompt_length = 4 if self._is_multilingual else 2
+        return int(self._model.generation_config.max_length) - prompt_length
+
+    def _waveform(self, request: Request) -> NDArray[np.float32]:
+        if len(request.waveforms) != 1:
+            raise RequestError(f"sample {request.sample.id!r} has {len(request.waveforms)} clips, Whisper hears one")
+        return request.waveforms[0]
+
+    def _dtype(self) -> str:
+        if self._asked_dtype != "auto":
+            return self._asked_dtype
+        return "float32" if self.device == "cpu" else self._own_dtype
+
+
+def _decoding(options: GenerationOptions) -> dict[str, Any]:
+    """Return the options as `generate` of transformers names them; greedy, whatever the checkpoint's own say."""
+    chosen: dict[str, Any] = {"num_beams": options.num_beams, "do_sample": options.temperature > 0}
+    if options.temperature > 0:
+        chosen |= {"temperature": options.temperature, "top_p": options.top_p}
+    if options.max_new_tokens is not None:
+        chosen["max_new_tokens"] = options.max_new_tokens
+    if options.repetition_penalty != 1.0:
+        chosen["repetition_penalty"] = options.repetition_penalty
+    if options.length_penalty != 1.0:
+        chosen["length_penalty"] = options.length_penalty
+    return chosen

@@ -1,0 +1,52 @@
+"""LibriSpeech: English read speech from audiobooks, four evaluation splits.
+
+One item, as the corpus has it:
+
+    LibriSpeech/test-clean/1089/134686/1089-134686-0000.flac
+    LibriSpeech/test-clean/1089/134686/1089-134686.trans.txt:
+        1089-134686-0000 HE HOPED THERE WOULD BE STEW FOR DINNER TURNIPS AND CARROTS AND …
+
+Source: Panayotov et al. 2015, "LibriSpeech: an ASR corpus based on public domain audio books"; https://www.openslr.org/12.
+Utterances run up to about 35 s; how a model that hears 30 s at a time treats the rest is its adapter's business.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from evaluate.corpus import read_transcripts
+from evaluate.speech_task import SpeechTask
+
+
+class LibriSpeech(SpeechTask):
+    """Corpus WER per split, never pooled."""
+
+    name, version, language = "librispeech", "1", "en"
+    description = "English read speech, audiobooks"
+    source = "https://www.openslr.org/12 (CC BY 4.0)"
+    splits = ("dev-clean", "dev-other", "test-clean", "test-other")
+    official_sizes = {
+        "dev-clean": 2703,
+        "dev-other": 2864,
+        "test-clean": 2620,
+        "test-other": 2939,
+        "train-clean-100": 28539,
+        "train-clean-360": 104014,
+        "train-other-500": 148688,
+    }
+    default_splits = ("test-clean", "test-other")
+    metrics = ("wer", "cer", "ser")
+    prompt = "Transcribe the English speech."
+    top_folder = "LibriSpeech"
+    how_to_get = "get its archive, e.g. test-clean.tar.gz, from https://www.openslr.org/12 and unpack it in data/"
+
+    def split_folder(self, split: str) -> Path:
+        return self.root / split
+
+    def find_audio(self, folder: Path) -> dict[str, Path]:
+        return {path.stem: path for suffix in ("wav", "flac") for path in folder.glob(f"*/*/*.{suffix}")}
+
+    def find_transcripts(self, split: str, audio: Mapping[str, Path]) -> dict[str, str]:
+        return read_transcripts(sorted(self.split_folder(split).glob("*/*/*.trans.txt")))
+
+    def groups_of(self, utterance: str) -> dict[str, str]:
+        return {"speaker": utterance.split("-")[0]}
