@@ -108,6 +108,7 @@ class Evaluation:
             "corpus_fingerprint": corpus_fingerprint(selection.samples),
             "model": self._model.name,
             **{f"model_{key}": value for key, value in self._model.identity().items()},
+            "model_source": self._model.source_hash,
             "model_arguments": redact_values(self._settings.model_arguments or {}),
             "generation": asdict(self._options(selection.task)),
             "seed": self._settings.seed,

@@ -18,6 +18,7 @@ class ModelAdapter(ABC):
     """
 
     name: str  # as it stands in results and the leaderboard
+    source_hash = ""  # of the Python file that a user's own adapter comes from: an edited file is another model
     sample_rate_hz: int | None = 16_000  # of the waveforms it wants; None: it does not hear, nothing is decoded
 
     def identity(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 A spec is `FAMILY:WHERE`, a short name that stands for one, or `path/to/model.py[:WHERE]` with a class of one's own.
 """
 
+import hashlib
 import inspect
 from collections.abc import Mapping
 from pathlib import Path
@@ -64,6 +65,8 @@ def create_model(spec: str, *, device: str, dtype: str, arguments: Mapping[str, 
         if name in accepted:
             settings[name] = value
     adapter: ModelAdapter = adapter_class(where, **settings)
+    if family.endswith(".py"):
+        adapter.source_hash = hashlib.sha256(Path(family).read_bytes()).hexdigest()[:16]
     return adapter
 
 

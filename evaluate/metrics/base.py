@@ -78,7 +78,7 @@ class Metric(ABC):
 def ratio(numerator: Rows, denominator: Rows, *, undefined: float = np.nan) -> NDArray[np.float64]:
     """Divide elementwise, with `undefined` where the denominator is 0."""
     numerator, denominator = np.asarray(numerator, dtype=np.float64), np.asarray(denominator, dtype=np.float64)
-    filled = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), undefined)
+    filled = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), undefined, dtype=np.float64)
     np.divide(numerator, denominator, out=filled, where=denominator > 0)
     return filled
 

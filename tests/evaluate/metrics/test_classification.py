@@ -1,0 +1,50 @@
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import balanced_accuracy_score, f1_score
+
+from evaluate.errors import RequestError
+from evaluate.metrics import create_metric
+from evaluate.metrics.base import Judged
+
+LABELS = ("kettle", "tap", "knife", "door")
+label = st.sampled_from(LABELS[:3])  # the fourth never occurs as a reference
+
+
+def value_of(name: str, references: Sequence[str], answers: Sequence[str | None]) -> float:
+    metric = create_metric(name, choices=LABELS)
+    items = [Judged("", (one,), two) for one, two in zip(references, answers, strict=True)]
+    return float(metric.value(metric.rows(items).sum(axis=0)))
+
+
+@given(st.lists(st.tuples(label, st.sampled_from(LABELS)), min_size=1, max_size=20))
+def test_averages_over_classes_equal_those_of_scikit_learn(pairs: list[tuple[str, str]]) -> None:
+    references, answers = zip(*pairs, strict=True)
+    for name, average in (("macro_f1", "macro"), ("weighted_f1", "weighted")):
+        theirs = f1_score(references, answers, labels=LABELS, average=average, zero_division=0)
+        assert value_of(name, references, answers) == pytest.approx(theirs, abs=1e-12)
+    if set(answers) <= set(references) and len(set(references)) > 1:  # otherwise scikit-learn warns
+        theirs = balanced_accuracy_score(references, answers)
+        assert value_of("balanced_accuracy", references, answers) == pytest.approx(theirs, abs=1e-12)
+
+
+def test_an_answer_that_is_no_label_is_wrong_and_no_class_of_its_own() -> None:
+    # by hand: kettle has tp 1, fn 1, F1 2/3; tap has tp 1, F1 1; knife and door 0 → (2/3 + 1) / 4
+    assert value_of("macro_f1", ["kettle", "kettle", "tap"], ["kettle", None, "tap"]) == pytest.approx(5 / 12)
+    assert value_of("accuracy", ["kettle", "kettle", "tap"], ["kettle", None, "tap"]) == pytest.approx(2 / 3)
+
+
+def test_case_and_punctuation_do_not_matter() -> None:
+    assert value_of("accuracy", ["kettle"], ["Kettle."]) == 1
+
+
+def test_without_a_label_set_the_metric_says_what_is_missing() -> None:
+    with pytest.raises(RequestError, match="'macro_f1' needs the task's label set; add `choices`"):
+        create_metric("macro_f1")
+
+
+def test_no_samples_have_no_value() -> None:
+    assert np.isnan(value_of("accuracy", [], []))

@@ -1,0 +1,77 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evaluate.errors import UnknownNameError
+from evaluate.normalizers import create_normalizer
+
+# What openai-whisper 20250625 gives, by its published tests and its documented rules.
+ENGLISH = [
+    ("Let's", "let us"),
+    ("he's like", "he is like"),
+    ("I'd've done", "i would have done"),
+    ("Mr. Park, visited Assoc. Prof. Kim Jr.", "mister park visited associate professor kim junior"),
+    ("twenty-three boats", "23 boats"),
+    ("$20 million", "$20000000"),
+    ("the grey harbour", "the gray harbor"),
+    ("um, [laughs] yes", "yes"),
+    ("", ""),
+    ("...", "."),  # an oddity of the original, kept
+]
+# Pairs that a listener would call the same utterance, and what both become.
+MANDARIN = [
+    ("一百二十三", "123", "一百二十三"),
+    ("百分之五十", "５０％", "百分之五十"),
+    ("简体 中文", "簡體中文。", "简体中文"),
+    ("这件T恤", "这件 t恤！", "这件t恤"),
+    ("两 个 人", "2个人", "两个人"),
+    ("一九九九年", "1999年", "一九九九年"),
+    ("open ai 的", "ＯＰＥＮ AI的", "open ai的"),
+    ("", " 。 ", ""),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), ENGLISH)
+def test_english_is_whisper_s(text: str, expected: str) -> None:
+    assert create_normalizer(None, language="en")(text) == expected
+
+
+@pytest.mark.parametrize(("one", "other", "expected"), MANDARIN)
+def test_mandarin_forms_of_one_utterance_become_one_text(one: str, other: str, expected: str) -> None:
+    normalizer = create_normalizer(None, language="zh")
+    assert (normalizer(one), normalizer(other)) == (expected, expected)
+
+
+def test_what_sounds_different_stays_different_in_mandarin() -> None:
+    normalizer = create_normalizer("zh", language="zh")
+    assert normalizer("那儿") != normalizer("那")  # erhua is heard
+    assert normalizer("二十") != normalizer("十二")
+
+
+@pytest.mark.parametrize("name", ["basic", "whisper-en", "zh", "qwen-audio"])
+@given(text=st.text(max_size=30))
+def test_no_string_breaks_a_normaliser(name: str, text: str) -> None:
+    create_normalizer(name, language="zh" if name == "zh" else "en")(text)
+
+
+@given(st.text(max_size=30))
+def test_none_changes_no_character(text: str) -> None:
+    assert create_normalizer("none", language="en")(text) == text
+
+
+# Executed results of the official script, as the protocol notes give them.
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("en", "<|en|> Hello,  world .", "hello, world."),
+        ("zh", "今天 天气 好。", "今天天气好。"),
+        ("zh", "一百二十三", "一百二十三"),
+    ],
+)
+def test_the_qwen_audio_recipe_folds_space_and_case_only(language: str, text: str, expected: str) -> None:
+    assert create_normalizer("qwen-audio", language=language)(text) == expected
+
+
+def test_an_unknown_name_gets_near_matches() -> None:
+    with pytest.raises(UnknownNameError, match="unknown normaliser 'whisper-eng'; did you mean 'whisper-en'"):
+        create_normalizer("whisper-eng", language="en")

@@ -1,0 +1,129 @@
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evaluate.report.leaderboard import Leaderboard
+from evaluate.report.published import load_published, published_dir
+
+Command = Callable[..., Any]
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    score = {"value": 0.05, "ci": [0.04, 0.06], "higher_is_better": False, "signature": "wer|norm:x@1|v:0.1.0"}
+    plain: dict[str, Any] = {
+        "task": "librispeech",
+        "task_version": "1",
+        "split": "test-clean",
+        "model": "mine",
+        "primary": "wer",
+        "created": "2026-01-01",
+        "n_total": 2620,
+        "n_unparsed": 0,
+        "n_failed": 0,
+        "coverage": {"complete": True, "found": 2620, "official": 2620},
+        "metrics": {"wer": score},
+        "run_dir": "runs/x",
+    }
+    return {**plain, **changes}
+
+
+def markdown(*documents: dict[str, Any]) -> str:
+    return Leaderboard(documents, load_published(published_dir(Path("nowhere"))), Path("results")).to_markdown()
+
+
+def test_models_stand_against_splits_with_intervals_and_published_figures() -> None:
+    text = markdown(document(), document(split="test-other"), document(model="other"))
+    assert "## librispeech: wer ↓" in text
+    assert "| model | test-clean | test-other |" in text
+    assert "| mine | 5.00 (4.00–6.00) | 5.00 (4.00–6.00) |" in text
+    assert "| other | 5.00 (4.00–6.00) | – |" in text
+    assert "| *Qwen-Audio* [1] | *2.00* | *4.20* |" in text
+    assert "[1] published, protocol qwen-audio: Qwen-Audio README" in text
+
+
+def test_scores_made_in_different_ways_never_share_a_table() -> None:
+    other = document(metrics={"wer": {**document()["metrics"]["wer"], "signature": "wer|norm:none@1|v:0.1.0"}})
+    text = markdown(document(), other)
+    assert text.count("## librispeech: wer") == 2
+    assert "Scores of this task made in another way stand in a table of their own." in text
+    assert "Qwen-Audio" not in text  # which of the two tables it belongs to cannot be said
+
+
+def test_task_versions_never_share_a_table() -> None:
+    assert markdown(document(), document(task_version="2")).count("## librispeech: wer") == 2
+
+
+def test_releases_of_the_harness_share_a_table() -> None:
+    other = document(
+        model="other", metrics={"wer": {**document()["metrics"]["wer"], "signature": "wer|norm:x@1|v:0.2.0"}}
+    )
+    assert markdown(document(), other).count("## librispeech: wer") == 1
+
+
+def test_partial_corpora_and_failures_are_marked() -> None:
+    partial = {"complete": False, "found": 50, "official": 2620}
+    text = markdown(document(n_total=20, n_failed=3, coverage=partial))
+    assert "partial: 20 of 2620 samples" in text
+    assert "3 samples failed and count at their worst" in text
+
+
+def test_of_several_runs_the_newest_of_most_samples_is_shown() -> None:
+    small = document(n_total=10, created="2026-03-01", metrics={"wer": {**document()["metrics"]["wer"], "value": 0.9}})
+    newer = document(created="2026-02-01", metrics={"wer": {**document()["metrics"]["wer"], "value": 0.07}})
+    text = markdown(document(), newer, small)
+    assert "| mine | 7.00 (4.00–6.00) |" in text
+    assert "90.00" not in text
+
+
+def test_hostile_names_stay_text() -> None:
+    text = markdown(document(model="a|b <script>x</script>\n# *x*"))
+    assert r"| a\|b \<script\>x\</script\> # \*x\* |" in text
+    table = Leaderboard([document(model="=cmd|'/c calc'!A1")], [], Path()).to_csv()
+    [row] = csv.DictReader(io.StringIO(table))
+    assert row["model"].startswith("'=")
+
+
+def test_the_csv_holds_every_metric_unrounded_and_published_figures_as_fractions() -> None:
+    board = Leaderboard([document()], load_published(published_dir(Path("nowhere"))), Path())
+    rows = list(csv.DictReader(io.StringIO(board.to_csv())))
+    assert rows[0]["value"] == "0.05"
+    assert rows[0]["complete"] == "True"
+    [figure] = [row for row in rows if (row["model"], row["split"]) == ("Qwen-Audio", "test-other")]
+    assert (figure["origin"], figure["value"], figure["protocol"]) == ("published", "0.042", "qwen-audio")
+
+
+def test_no_runs_are_a_wrong_request(otoscope: Command, tmp_path: Path) -> None:
+    result = otoscope("report", "--results-dir", tmp_path)
+    assert result.status == 2
+    assert "no scored runs there; otoscope eval makes them" in result.stderr
+
+
+def test_the_report_is_written_where_it_is_asked_for(otoscope: Command, librispeech: Path, tmp_path: Path) -> None:
+    folders = ("--results-dir", tmp_path / "r")
+    otoscope("eval", "--task", "librispeech", "--model", "baseline:empty", "--data-dir", librispeech, *folders)
+    written = otoscope("report", *folders, "--out", tmp_path / "site", "--json").json
+    assert [Path(path).name for path in written] == ["leaderboard.md", "leaderboard.csv"]
+    assert "baseline:empty" in (tmp_path / "site" / "leaderboard.md").read_text(encoding="utf-8")
+
+
+# Sums of the cells of each table, added by hand from the two READMEs: a mistyped cell shows.
+PUBLISHED_SUMS = [
+    ("qwen-audio", "librispeech", "wer", 2.1 + 5.5 + 2.4 + 5.8 + 30.7 + 2.6 + 5.0 + 2.1 + 4.9 + 1.8 + 4.0 + 2.0 + 4.2),
+    ("qwen-audio", "aishell1", "cer", 2.0 + 2.1 + 1.6 + 1.9 + 2.0 + 1.2 + 1.3),
+    ("qwen-audio", "aishell2", "cer", 12.4 + 2.9 + 9.7),
+    ("qwen-audio", "covost2", "bleu", 51.7 + 118.4 + 14.1 + 230.4),
+    ("qwen2-audio", "librispeech", "wer", 6.5 + 9.9 + 11.0),
+    ("qwen2-audio", "covost2", "bleu", 249.5 + 243.9),
+]
+
+
+@pytest.mark.parametrize(("protocol", "task", "metric", "total"), PUBLISHED_SUMS)
+def test_published_tables_add_up(protocol: str, task: str, metric: str, total: float) -> None:
+    figures = load_published(published_dir(Path("nowhere")))
+    cells = [one.value for one in figures if (one.protocol, one.task, one.metric) == (protocol, task, metric)]
+    scale = 1 if metric == "bleu" else 100
+    assert scale * sum(cells) == pytest.approx(total)

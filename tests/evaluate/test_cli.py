@@ -1,0 +1,341 @@
+"""The command as people and CI jobs meet it: exit statuses, one-line errors, JSON on stdout and nothing else."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evaluate.prediction_log import index_log
+
+Command = Callable[..., Any]
+Write = Callable[..., Path]
+
+SLOW_MODEL = """\
+import time
+from evaluate.model import ModelAdapter
+from evaluate.types import Output
+
+
+class Slow(ModelAdapter):
+    name = "slow"
+
+    def __init__(self, where="", *, seconds=0.0, fail=""):
+        self._seconds, self._fail = seconds, fail
+
+    def generate(self, batch, options):
+        time.sleep(self._seconds)
+        for request in batch:
+            if request.sample.id == self._fail:
+                raise ValueError("told to fail")
+            yield Output(request.sample.id, text=f"{request.sample.id} {request.waveforms[0].size}")
+"""
+
+
+@pytest.fixture
+def model_file(tmp_path: Path) -> Path:
+    path = tmp_path / "slow.py"
+    path.write_text(SLOW_MODEL)
+    return path
+
+
+@pytest.fixture
+def evaluate(otoscope: Command, librispeech: Path, model_file: Path, tmp_path: Path) -> Command:
+    def run(*arguments: object, task: str = "librispeech") -> Any:
+        return otoscope(
+            *("eval", "--task", task, "--model", model_file, "--data-dir", librispeech),
+            *("--results-dir", tmp_path / "results", *arguments),
+        )
+
+    return run
+
+
+def test_json_is_one_document_on_stdout_and_nothing_else(evaluate: Command) -> None:
+    result = evaluate("--json")
+    assert result.status == 0
+    assert [(one["task"], one["split"], one["n_total"]) for one in result.json] == [
+        ("librispeech", "test-clean", 3),
+        ("librispeech", "test-other", 2),
+    ]
+    assert "PARTIAL: librispeech:test-clean: 3 of 2620 official utterances are here" in result.stderr
+
+
+def test_a_scores_document_has_the_fields_that_other_programs_read(evaluate: Command) -> None:
+    [document] = evaluate("--json", task="librispeech:test-clean").json
+    run_dir = Path(document.pop("run_dir"))
+    assert json.loads((run_dir / "scores.json").read_text()) == document
+    assert {"n_total", "n_scored", "n_unparsed", "n_failed"} <= document.keys()
+    assert document["primary"] == "wer"
+    wer = document["metrics"]["wer"]
+    assert wer["value"] == pytest.approx((wer["substitutions"] + wer["deletions"] + wer["insertions"]) / 7)
+    assert wer["ci"][0] <= wer["value"] <= wer["ci"][1]
+    assert wer["higher_is_better"] is False
+    assert wer["signature"].startswith("wer|norm:whisper-en@1|unit:word|empty-ref:insertions|task:librispeech@1|v:")
+    assert {name: one["n"] for name, one in wer["by"]["speaker"].items()} == {"11": 2, "33": 1}
+    assert document["coverage"]["official"] == 2620
+
+
+def test_run_json_says_what_is_needed_to_repeat_the_run(evaluate: Command) -> None:
+    [document] = evaluate("--json", "--seed", 3, "--gen", "max_new_tokens=9", task="librispeech:test-clean").json
+    record = json.loads(Path(document["run_dir"], "run.json").read_text())
+    assert record["generation"]["max_new_tokens"] == 9
+    assert (record["seed"], record["model"], record["task_version"]) == (3, "slow", "1")
+    assert record["prompts"] == ["Transcribe the English speech."]
+    [session] = record["sessions"]
+    assert session["end"] >= session["start"]
+    assert session["packages"]["numpy"]
+
+
+def test_no_secret_reaches_the_record(evaluate: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = ["otoscope", "eval", "--model-arg", "api_key=hunter2", "--model-arg=base_url=http://me:pw@host/"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    [document] = evaluate("--json", task="librispeech:test-clean").json
+    text = Path(document["run_dir"], "run.json").read_text()
+    assert "hunter2" not in text
+    assert "me:pw" not in text
+    assert "http://***@host/" in text
+
+
+def test_a_finished_run_is_scored_again_without_the_model(evaluate: Command) -> None:
+    first = evaluate("--json", "--model-arg", "seconds=0").json
+    log = Path(first[0]["run_dir"], "predictions.jsonl")
+    before = log.read_bytes()
+    again = evaluate("--json", "--model-arg", "seconds=0")
+    assert "3 of 3 are in the log already" in again.stderr
+    assert log.read_bytes() == before
+    assert [one["metrics"] for one in again.json] == [one["metrics"] for one in first]
+
+
+@pytest.mark.parametrize(
+    "other", [("--limit", 2), ("--seed", 1), ("--gen", "max_new_tokens=3"), ("--model-arg", "seconds=0.001")]
+)
+def test_another_option_is_another_run(evaluate: Command, other: tuple[object, ...]) -> None:
+    [plain] = evaluate("--json", task="librispeech:test-clean").json
+    [changed] = evaluate("--json", *other, task="librispeech:test-clean").json
+    assert plain["run_dir"] != changed["run_dir"]
+
+
+def test_an_edited_model_file_is_another_run(evaluate: Command, model_file: Path) -> None:
+    [before] = evaluate("--json", task="librispeech:test-clean").json
+    model_file.write_text(SLOW_MODEL.replace("request.sample.id} {", "request.sample.id}{"))
+    [after] = evaluate("--json", task="librispeech:test-clean").json
+    assert before["run_dir"] != after["run_dir"]
+
+
+def test_another_corpus_is_another_run(evaluate: Command, librispeech: Path) -> None:
+    [before] = evaluate("--json", task="librispeech:test-clean").json
+    transcript = next(librispeech.rglob("11-22.trans.txt"))
+    transcript.write_text(transcript.read_text().replace("ONE", "NO"))
+    [after] = evaluate("--json", task="librispeech:test-clean").json
+    assert before["run_dir"] != after["run_dir"]
+
+
+def test_batch_size_and_workers_do_not_make_another_run(evaluate: Command) -> None:
+    [one] = evaluate("--json", task="librispeech:test-clean").json
+    [other] = evaluate("--json", "--max-batch-seconds", 0.1, "--decode-workers", 1, task="librispeech:test-clean").json
+    assert one["run_dir"] == other["run_dir"]
+
+
+def test_a_failed_sample_counts_at_its_worst_and_exits_3(evaluate: Command, librispeech: Path) -> None:
+    next(librispeech.rglob("11-22-0001.flac")).write_bytes(b"")
+    result = evaluate("--json", task="librispeech:test-clean")
+    assert result.status == 3
+    assert "FAILED: 1 of 3 samples of librispeech:test-clean failed, 0 are allowed" in result.stderr
+    [document] = result.json
+    assert (document["n_total"], document["n_scored"], document["n_failed"]) == (3, 2, 1)
+    wer = document["metrics"]["wer"]
+    assert wer["deletions"] >= 2  # ANOTHER TONE
+    assert wer["value_without_failed"] != wer["value"]
+    assert evaluate("--allow-failures", 1, task="librispeech:test-clean").status == 0
+
+
+def test_a_failed_sample_is_tried_again_unless_told_not_to(evaluate: Command) -> None:
+    once = ("--model-arg", "fail=11-22-0000", "--json")
+    [failed] = evaluate(*once, task="librispeech:test-clean").json
+    assert failed["n_failed"] == 1
+    log = Path(failed["run_dir"], "predictions.jsonl")
+    kept = evaluate(*once, "--keep-failed", task="librispeech:test-clean")
+    assert "3 of 3 are in the log already" in kept.stderr
+    assert index_log(log).failed == {"11-22-0000"}
+    retried = evaluate(*once, task="librispeech:test-clean")
+    assert "2 of 3 are in the log already" in retried.stderr
+    assert index_log(log).num_lines == 3  # compacted
+
+
+def test_fresh_starts_over_and_keeps_what_was(evaluate: Command) -> None:
+    [first] = evaluate("--json", task="librispeech:test-clean").json
+    [again] = evaluate("--json", "--fresh", task="librispeech:test-clean").json
+    assert again["run_dir"] == first["run_dir"]
+    assert Path(first["run_dir"], "previous", "1", "predictions.jsonl").exists()
+    assert len(json.loads(Path(first["run_dir"], "run.json").read_text())["sessions"]) == 1
+
+
+def test_a_partial_corpus_is_an_error_on_request(evaluate: Command) -> None:
+    result = evaluate("--require-complete")
+    assert result.status == 2
+    assert "error: librispeech:test-clean is not complete: 3 of 2620 official utterances are here" in result.stderr
+
+
+def test_without_a_named_split_an_absent_standard_split_is_named_and_left_out(
+    evaluate: Command, librispeech: Path
+) -> None:
+    import shutil
+
+    shutil.rmtree(librispeech / "LibriSpeech" / "test-clean")
+    result = evaluate("--json")
+    assert [one["split"] for one in result.json] == ["test-other"]
+    assert "librispeech:test-clean is not here and is left out" in result.stderr
+
+
+def test_all_tasks_skips_and_names_what_cannot_be_done(evaluate: Command) -> None:
+    result = evaluate("--json", task="all")
+    assert result.status == 0
+    assert {one["task"] for one in result.json} == {"librispeech"}
+    assert "SKIPPED: aishell1: aishell1:test is not here" in result.stderr
+
+
+def test_two_processes_on_one_run_the_second_stops(evaluate: Command) -> None:
+    from evaluate.results import RunDirectory
+
+    [document] = evaluate("--json", task="librispeech:test-clean").json
+    with RunDirectory(Path(document["run_dir"])).locked():
+        result = evaluate("--json", task="librispeech:test-clean")
+    assert result.status == 4
+    assert "another process is writing this run; wait until it ends" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("--task", "librispech", "--model", "baseline:empty"),
+            "unknown task 'librispech'; did you mean 'librispeech'",
+        ),
+        (
+            ("--task", "librispeech", "--model", "baselin:empty"),
+            "unknown model family 'baselin'; did you mean 'baseline'",
+        ),
+        (("--task", "librispeech", "--model", "nothing"), "unknown model 'nothing'"),
+        (("--task", "librispeech"), "no model named; add --model"),
+        (("--task", "librispeech", "--model", "baseline:empty"), "test-clean is no folder; get its archive"),
+        (("--task", "aishell1", "--model", "baseline:empty"), "get data_aishell.tgz from https://www.openslr.org/33"),
+        (("--task", "x.yaml", "--model", "baseline:empty"), "x.yaml: no such file"),
+        (("--task", "librispeech", "--model", "predictions:none.jsonl"), "none.jsonl: cannot be read"),
+        (
+            ("--task", "librispeech", "--model", "baseline:empty", "--gen", "beams=2"),
+            "unknown generation option 'beams'",
+        ),
+        (("--task", "librispeech", "--model", "baseline:empty", "--gen", "num_beams=x"), "expected a whole number"),
+        (("--task", "librispeech", "--model", "baseline:empty", "--limit", "0"), "0 is not in the range x>=1"),
+        (("--task", "librispeech", "--model", "baseline:empty", "--model-arg", "x"), "found 'x', expected KEY=VALUE"),
+        (("--task", "librispeech", "--model", "baseline:empty", "--wat"), "No such option"),
+    ],
+)
+def test_a_wrong_request_is_one_line_and_exit_2(
+    otoscope: Command, tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    result = otoscope("eval", *arguments, "--data-dir", tmp_path / "data", "--results-dir", tmp_path / "results")
+    assert result.status == 2
+    assert result.stdout == ""
+    [line] = result.stderr.strip().splitlines()
+    assert line.startswith("error: ")
+    assert message in line
+
+
+def test_a_results_folder_that_cannot_be_written_is_exit_4(evaluate: Command, tmp_path: Path) -> None:
+    (tmp_path / "results").write_text("a file where the folder should be")
+    result = evaluate()
+    assert result.status == 4
+    assert result.stderr.splitlines()[-1].startswith("error: ")
+
+
+def test_files_are_scored_without_a_task(otoscope: Command, write_jsonl: Write) -> None:
+    references = write_jsonl(
+        "r.jsonl", {"id": "a", "references": ["the cat sat"]}, {"id": "b", "references": ["hello"], "language": "en"}
+    )
+    predictions = write_jsonl("p.jsonl", {"id": "b", "hypothesis": "Hello."}, {"id": "a", "hypothesis": "the cat"})
+    files = ("score", "--references", references, "--predictions", predictions)
+    document = otoscope(*files, "--metrics", "wer,cer", "--json").json
+    assert document["metrics"]["wer"]["value"] == pytest.approx(1 / 4)
+    assert document["metrics"]["wer"]["signature"].startswith("wer|norm:whisper-en@1")
+    assert (document["task"], document["n_total"], document["primary"]) == (None, 2, "wer")
+    plain = otoscope(*files, "--metrics", "wer", "--normalizer", "none", "--json").json
+    assert plain["metrics"]["wer"]["value"] == pytest.approx(2 / 4)
+    assert "25.00 %" in otoscope(*files, "--metrics", "wer").stdout
+
+
+@pytest.mark.parametrize(
+    ("references", "predictions", "message"),
+    [
+        ([{"id": "a", "references": ["x"]}], [{"id": "b", "hypothesis": "x"}], "no line for id 'a'"),
+        (
+            [{"id": "a", "references": ["x"]}],
+            [{"id": "a", "hypothesis": "x"}, {"id": "b", "hypothesis": "x"}],
+            "id 'b' is unknown",
+        ),
+        (
+            [{"id": "a", "references": ["x"], "language": "en"}, {"id": "b", "references": ["x"], "language": "zh"}],
+            [{"id": "a", "hypothesis": "x"}, {"id": "b", "hypothesis": "x"}],
+            "lines name several languages (en, zh)",
+        ),
+    ],
+)
+def test_files_that_do_not_fit_are_errors(
+    otoscope: Command, write_jsonl: Write, references: list[Any], predictions: list[Any], message: str
+) -> None:
+    files = (write_jsonl("r.jsonl", *references), "--predictions", write_jsonl("p.jsonl", *predictions))
+    result = otoscope("score", "--references", *files, "--metrics", "wer")
+    assert result.status == 2
+    assert message in result.stderr
+
+
+def test_an_outside_system_is_scored_as_a_run_of_a_task(
+    otoscope: Command, librispeech: Path, write_jsonl: Write, tmp_path: Path
+) -> None:
+    lines = [{"id": name, "hypothesis": "a tone"} for name in ("11-22-0000", "11-22-0001", "33-44-0000")]
+    common = ("--data-dir", librispeech, "--results-dir", tmp_path / "r", "--model-name", "../my asr!")
+    predictions = write_jsonl("p.jsonl", *lines)
+    result = otoscope("score", "--task", "librispeech:test-clean", "--predictions", predictions, *common, "--json")
+    assert result.status == 0
+    assert result.json["model"] == "../my asr!"
+    assert Path(result.json["run_dir"]).parts[-4:-1] == ("my_asr", "librispeech", "test-clean")
+    several = otoscope("score", "--task", "librispeech", "--predictions", predictions, *common)
+    assert several.status == 2
+    assert "has several splits (test-clean, test-other); name the one" in several.stderr
+
+
+def test_catalogues_list_and_describe(otoscope: Command) -> None:
+    tasks = otoscope("tasks", "--json").json
+    assert {"name", "kind", "languages", "splits", "primary"} <= tasks[0].keys()
+    assert otoscope("tasks", "aishell1", "--json").json["primary"] == "cer"
+    assert "official_sizes" in otoscope("tasks", "librispeech").stdout
+    assert otoscope("models", "whisper", "--json").json["settings"] == ["device", "dtype", "revision"]
+    assert otoscope("models", "whisper-base", "--json").json["stands_for"] == "whisper:openai/whisper-base"
+    assert {one["name"] for one in otoscope("metrics", "--json").json} >= {"wer", "cer", "whisper-en", "zh", "none"}
+    for command in ("tasks", "models", "metrics"):
+        assert otoscope(command, "wat").status == 2
+
+
+@pytest.mark.parametrize("command", ["eval", "score", "tasks", "models", "metrics", "report", "regression"])
+def test_every_command_helps_with_an_example(otoscope: Command, command: str) -> None:
+    result = otoscope(command, "--help")
+    assert result.status == 0
+    assert f"otoscope {command}" in result.stdout.split("Example")[1]
+    assert "--json" in result.stdout
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["tasks"], ["tasks", "--json"]])
+def test_light_commands_import_nothing_heavy(arguments: list[str]) -> None:
+    code = (
+        "import sys\n"
+        "from evaluate.cli import main\n"
+        f"try: main({arguments!r})\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'transformers', 'pandas', 'sklearn', 'scipy', 'matplotlib'} & sys.modules.keys()\n"
+        "print('HEAVY', sorted(heavy), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "HEAVY []" in done.stderr

@@ -1,0 +1,156 @@
+import threading
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pytest
+
+from evaluate.model import ModelAdapter
+from evaluate.prediction_log import LogWriter, index_log, read_predictions
+from evaluate.runner import Runner, RunnerReport, RunnerSettings, is_out_of_memory
+from evaluate.testing import ScriptedModel, write_tone
+from evaluate.types import AudioRef, GenerationOptions, Output, Prediction, Request, Sample
+
+
+def make_samples(folder: Path, count: int) -> list[Sample]:
+    return [
+        Sample(
+            f"s{number}", (AudioRef(write_tone(folder / f"{number}.wav", duration_s=0.1 * (number + 1))),), "p", ("r",)
+        )
+        for number in range(count)
+    ]
+
+
+def run(
+    model: ModelAdapter, samples: Sequence[Sample], log: Path, settings: RunnerSettings | None = None
+) -> tuple[RunnerReport, dict[str, Prediction]]:
+    with LogWriter(log) as writer:
+        runner = Runner(model, GenerationOptions(), settings or RunnerSettings(), writer, lambda *_: None)
+        report = runner.run(samples)
+    index = index_log(log)
+    return report, {one.id: one for one in read_predictions(log, index, index.offsets)}
+
+
+def test_every_sample_is_answered_and_logged_with_its_duration(tmp_path: Path) -> None:
+    samples = make_samples(tmp_path, 5)
+    report, done = run(ScriptedModel({s.id: f"text of {s.id}" for s in samples}), samples, tmp_path / "log")
+    assert {one.id: one.hypothesis for one in done.values()} == {s.id: f"text of {s.id}" for s in samples}
+    assert done["s4"].audio_seconds == pytest.approx(0.5)
+    assert (report.num_done, report.num_failed) == (5, 0)
+    assert report.audio_seconds == pytest.approx(1.5)
+
+
+def test_a_file_that_does_not_decode_fails_alone(tmp_path: Path) -> None:
+    samples = make_samples(tmp_path, 3)
+    samples[1].audio[0].path.write_bytes(b"")
+    report, done = run(ScriptedModel({s.id: "x" for s in samples}), samples, tmp_path / "log")
+    assert report.num_failed == 1
+    assert done["s1"].hypothesis is None
+    assert done["s1"].error is not None
+    assert done["s1"].error.type == "AudioDecodeError"
+    assert (done["s0"].hypothesis, done["s2"].hypothesis) == ("x", "x")
+
+
+def test_the_sample_that_breaks_the_model_fails_alone(tmp_path: Path) -> None:
+    samples = make_samples(tmp_path, 6)
+    answers: dict[str, str | Exception] = {s.id: "x" for s in samples}
+    answers["s3"] = ValueError("bad sample")
+    report, done = run(ScriptedModel(answers), samples, tmp_path / "log")
+    assert [one.id for one in done.values() if one.error] == ["s3"]
+    assert report.num_failed == 1
+
+
+def test_a_batch_that_runs_out_of_memory_is_halved_and_the_size_remembered(tmp_path: Path) -> None:
+    samples = [
+        Sample(f"s{number}", (AudioRef(write_tone(tmp_path / "one.wav", duration_s=1.0)),), "p", ("r",))
+        for number in range(24)
+    ]
+    model = ScriptedModel({s.id: "x" for s in samples}, fits=3)
+    report, done = run(model, samples, tmp_path / "log", RunnerSettings(max_batch_seconds=12))
+    assert len(done) == 24
+    assert report.num_failed == 0
+    assert report.num_out_of_memory == 2  # 12 and 6; the batches decoded ahead are cut before they are tried
+    assert all(len(batch) <= 3 for batch in model.batches[2:])
+
+
+def test_one_sample_that_never_fits_fails_and_the_rest_keep_their_batches(tmp_path: Path) -> None:
+    samples = make_samples(tmp_path, 1)
+    report, done = run(ScriptedModel({"s0": "x"}, fits=0), samples, tmp_path / "log")
+    assert done["s0"].error is not None
+    assert done["s0"].error.type == "MemoryError"
+    assert report.num_failed == 1
+
+
+class _Forgetful(ModelAdapter):
+    name = "forgetful"
+
+    def generate(self, batch: Sequence[Request], options: GenerationOptions) -> Iterable[Output]:
+        return [Output(request.sample.id, text="x") for request in batch if request.sample.id != "s1"]
+
+
+class _Confused(ModelAdapter):
+    name = "confused"
+
+    def generate(self, batch: Sequence[Request], options: GenerationOptions) -> Iterable[Output]:
+        return [Output("s0", text="x") for _ in batch]
+
+
+def test_a_sample_without_an_output_is_a_failure_not_an_empty_text(tmp_path: Path) -> None:
+    _, done = run(_Forgetful(), make_samples(tmp_path, 3), tmp_path / "log")
+    assert done["s1"].hypothesis is None
+    assert done["s1"].error is not None
+    assert "returned nothing" in done["s1"].error.message
+
+
+def test_outputs_for_other_samples_put_the_whole_batch_in_doubt(tmp_path: Path) -> None:
+    _, done = run(_Confused(), make_samples(tmp_path, 3), tmp_path / "log")
+    assert {one.id for one in done.values() if one.error is None} == {"s0"}
+
+
+def test_ctrl_c_keeps_finished_batches(tmp_path: Path) -> None:
+    samples = make_samples(tmp_path, 4)
+
+    class Interrupted(ScriptedModel):
+        def generate(self, batch: Sequence[Request], options: GenerationOptions) -> Iterable[Output]:
+            if len(self.batches) == 2:
+                raise KeyboardInterrupt
+            return super().generate(batch, options)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(Interrupted({s.id: "x" for s in samples}), samples, tmp_path / "log", RunnerSettings(max_batch_seconds=0.1))
+    assert list(index_log(tmp_path / "log").offsets) == ["s3", "s2"]
+
+
+def test_decoding_runs_ahead_but_not_far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import evaluate.runner as module
+
+    decoded: list[str] = []
+    lock = threading.Lock()
+    original = module.load_waveform
+
+    def counting(ref: AudioRef, *, sample_rate_hz: int) -> object:
+        with lock:
+            decoded.append(str(ref.path))
+        return original(ref, sample_rate_hz=sample_rate_hz)
+
+    monkeypatch.setattr(module, "load_waveform", counting)
+    most_ahead = 0
+
+    class Watching(ScriptedModel):
+        def generate(self, batch: Sequence[Request], options: GenerationOptions) -> Iterable[Output]:
+            nonlocal most_ahead
+            answered = sum(map(len, self.batches)) + len(batch)
+            most_ahead = max(most_ahead, len(decoded) - answered)
+            return super().generate(batch, options)
+
+    samples = make_samples(tmp_path, 20)
+    run(Watching({s.id: "x" for s in samples}), samples, tmp_path / "log", RunnerSettings(max_batch_seconds=0.1))
+    assert len(decoded) == 20
+    assert most_ahead <= module.BATCHES_AHEAD  # batches of one clip each
+
+
+def test_out_of_memory_is_told_by_name() -> None:
+    torch_like = type("OutOfMemoryError", (RuntimeError,), {})
+    assert is_out_of_memory(torch_like("x"))
+    assert is_out_of_memory(MemoryError())
+    assert is_out_of_memory(RuntimeError("CUDA error: out of memory"))
+    assert not is_out_of_memory(ValueError("out of memory"))

@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+
+from evaluate.metrics.base import ratio
+from evaluate.statistics import Bootstrap, bootstrap_interval
+
+
+def rate(totals: np.ndarray) -> np.ndarray:
+    return ratio(totals[..., 0], totals[..., 1])
+
+
+def test_the_interval_is_that_of_resampling_one_by_one() -> None:
+    rng = np.random.default_rng(7)
+    rows = np.stack([rng.binomial(10, 0.2, 200), np.full(200, 10)], axis=1).astype(float)
+    low, high = bootstrap_interval(rows, rate, Bootstrap(resamples=4000)) or (0, 0)
+    draws = [rate(rows[rng.integers(0, 200, 200)].sum(axis=0)) for _ in range(4000)]
+    assert (low, high) == pytest.approx(tuple(np.quantile(draws, [0.025, 0.975])), abs=0.002)
+
+
+def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(3)
+    hits = 0
+    for _ in range(200):
+        rows = np.stack([rng.binomial(1, 0.3, 150), np.ones(150)], axis=1).astype(float)
+        low, high = bootstrap_interval(rows, rate, Bootstrap(resamples=400)) or (0, 0)
+        hits += low <= 0.3 <= high
+    assert 0.89 <= hits / 200 <= 0.99
+
+
+def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> None:
+    rows = np.stack([np.arange(50) % 3, np.full(50, 5)], axis=1).astype(float)
+    assert bootstrap_interval(rows, rate, Bootstrap(seed=1)) == bootstrap_interval(rows, rate, Bootstrap(seed=1))
+    assert bootstrap_interval(rows, rate, Bootstrap(seed=1)) != bootstrap_interval(rows, rate, Bootstrap(seed=2))
+
+
+def test_the_order_of_samples_does_not_matter() -> None:
+    rows = np.stack([np.arange(50) % 7, np.full(50, 9)], axis=1).astype(float)
+    assert bootstrap_interval(rows, rate, Bootstrap()) == bootstrap_interval(rows[::-1].copy(), rate, Bootstrap())
+
+
+def test_one_sample_has_no_interval() -> None:
+    assert bootstrap_interval(np.array([[1.0, 2.0]]), rate, Bootstrap()) is None
+
+
+def test_a_value_that_is_never_defined_has_no_interval() -> None:
+    assert bootstrap_interval(np.zeros((5, 2)), rate, Bootstrap()) is None

@@ -1,0 +1,116 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from evaluate.errors import ManifestError, OtoscopeError, RequestError
+from evaluate.task_file import load_task_class, task_files
+from evaluate.testing import write_tone
+
+KITCHEN = """\
+name: kitchen-sounds
+kind: classification
+language: en
+manifest: kitchen.jsonl
+prompt: "Which kitchen sound is this? {choices}"
+choices: [kettle, tap, knife]
+metrics: [accuracy, macro_f1]
+"""
+
+
+@pytest.fixture
+def kitchen(tmp_path: Path) -> Path:
+    (tmp_path / "kitchen.yaml").write_text(KITCHEN)
+    rows = [("k-1", "kettle"), ("k-2", "tap"), ("k-3", "kettle")]
+    lines = [json.dumps({"id": name, "audio": f"clips/{name}.wav", "references": [label]}) for name, label in rows]
+    (tmp_path / "kitchen.jsonl").write_text("\n".join(lines))
+    for name, _ in rows:
+        write_tone(tmp_path / "clips" / f"{name}.wav")
+    return tmp_path / "kitchen.yaml"
+
+
+def test_a_yaml_task_is_read(kitchen: Path) -> None:
+    task = load_task_class(kitchen)(Path())
+    split = task.read_split("test")
+    assert (task.name, task.primary, task.default_splits) == ("kitchen-sounds", "accuracy", ("test",))
+    assert [sample.id for sample in split.samples] == ["k-1", "k-2", "k-3"]
+    assert split.samples[0].prompt == "Which kitchen sound is this? kettle, tap, knife"
+    assert split.coverage.is_complete
+    assert task.extract_answer(split.samples[0], "It's the Tap!") == "tap"
+    assert task.extract_answer(split.samples[0], "a spoon") is None
+
+
+def test_a_yaml_task_is_evaluated_like_any_other(
+    kitchen: Path, tmp_path: Path, otoscope: Callable[..., object]
+) -> None:
+    result = otoscope(
+        "eval", "--task", kitchen, "--model", "baseline:majority", "--results-dir", tmp_path / "r", "--json"
+    )
+    [document] = result.json  # type: ignore[attr-defined]
+    assert document["metrics"]["accuracy"]["value"] == pytest.approx(2 / 3)
+    assert document["metrics"]["macro_f1"]["value"] == pytest.approx((0.8 + 0 + 0) / 3)  # kettle: 2·2/(2·2+1)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("kind: classification", "kind: clasification"), "did you mean 'classification'"),
+        (("metrics: [accuracy, macro_f1]", "metrics: [acuracy]"), "did you mean 'accuracy'"),
+        (("metrics: [accuracy, macro_f1]", "metrics: accuracy"), "'metrics' is 'accuracy', expected a list"),
+        (("choices:", "choises:"), "'choises'; did you mean 'choices'"),
+        (("name: kitchen-sounds\n", ""), "field 'name' is missing"),
+        (("choices: [kettle, tap, knife]", "choices: [yes, no]"), "holds True, expected text; put it in quotes"),
+        (("name:", "name: ["), "not valid YAML"),
+    ],
+)
+def test_a_wrong_field_is_an_error_that_names_it(kitchen: Path, change: tuple[str, str], message: str) -> None:
+    kitchen.write_text(KITCHEN.replace(*change))
+    with pytest.raises(OtoscopeError, match=message):
+        load_task_class(kitchen)
+
+
+def test_a_reference_that_is_no_choice_is_an_error_at_load(kitchen: Path) -> None:
+    manifest = kitchen.with_name("kitchen.jsonl")
+    manifest.write_text(json.dumps({"id": "k-1", "audio": "clips/k-1.wav", "references": ["spoon"]}))
+    with pytest.raises(
+        ManifestError, match=r"kitchen\.jsonl:1: sample 'k-1': reference 'spoon' is none of the choices"
+    ):
+        load_task_class(kitchen)(Path()).read_split("test")
+
+
+def test_a_python_task_is_its_one_class(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from evaluate.task import Coverage, Split, Task\n"
+        "from evaluate.types import Sample\n\n\n"
+        "class Mine(Task):\n"
+        '    name, version, kind = "mine", "1", "asr"\n'
+        '    splits = default_splits = ("test",)\n'
+        '    metrics = ("wer",)\n\n'
+        "    def read_split(self, split):\n"
+        '        return Split(split, (Sample("a", (), "p", ("x",)),), Coverage(1, 1))\n'
+    )
+    assert load_task_class(path)(Path()).read_split("test").samples[0].id == "a"
+    assert list(task_files(tmp_path)) == ["mine"]
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("x = 1\n", "0 subclasses of Task in it"),
+        ("raise ValueError('oh')\n", "importing it failed with ValueError: oh"),
+    ],
+)
+def test_a_python_file_without_a_task_is_an_error(tmp_path: Path, code: str, message: str) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(code)
+    with pytest.raises(RequestError, match=message):
+        load_task_class(path)
+
+
+def test_missing_files_are_errors(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="no such file, expected a task"):
+        load_task_class(tmp_path / "no.yaml")
+    with pytest.raises(RequestError, match="no such folder, expected --tasks-dir"):
+        task_files(tmp_path / "no")

@@ -1,0 +1,115 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from evaluate.errors import CorpusError, ManifestError, UnknownNameError
+from evaluate.testing import write_tone
+from tasks.librispeech import LibriSpeech
+
+Write = Callable[..., Path]
+
+
+def test_the_official_layout_is_read_in_order(librispeech: Path) -> None:
+    split = LibriSpeech(librispeech).read_split("test-clean")
+    assert [(s.id, s.references, s.language, s.groups["speaker"]) for s in split.samples] == [
+        ("11-22-0000", ("ONE TONE",), "en", "11"),
+        ("11-22-0001", ("ANOTHER TONE",), "en", "11"),
+        ("33-44-0000", ("A THIRD ONE",), "en", "33"),
+    ]
+
+
+def test_a_partial_split_says_so(librispeech: Path) -> None:
+    folder = librispeech / "LibriSpeech" / "test-clean" / "11" / "22"
+    (folder / "11-22-0001.flac").unlink()
+    write_tone(folder / "11-22-0009.flac")
+    split = LibriSpeech(librispeech).read_split("test-clean")
+    assert split.coverage.to_json() == {
+        "found": 2,
+        "official": 2620,
+        "complete": False,
+        "n_missing_audio": 1,
+        "missing_audio": ["11-22-0001"],
+        "n_untranscribed": 1,
+        "untranscribed": ["11-22-0009"],
+    }
+    assert split.coverage.describe() == (
+        "2 of 2620 official utterances are here; audio missing for 1: 11-22-0001; no transcript for 1: 11-22-0009"
+    )
+
+
+def test_any_other_split_folder_can_be_named(librispeech: Path) -> None:
+    folder = librispeech / "LibriSpeech" / "train-mine" / "1" / "2"
+    write_tone(folder / "1-2-0000.wav")
+    (folder / "1-2.trans.txt").write_text("1-2-0000 HELLO\n")
+    split = LibriSpeech(librispeech).read_split("train-mine")
+    assert [s.id for s in split.samples] == ["1-2-0000"]
+    assert split.coverage.official is None
+
+
+def test_a_missing_corpus_says_where_it_looked_and_how_to_get_it(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"test-clean is no folder; get its archive.*openslr\.org/12.*--data-dir"):
+        LibriSpeech(tmp_path / "data").read_split("test-clean")
+
+
+def test_the_corpus_s_own_folder_as_data_dir_gets_a_hint(librispeech: Path) -> None:
+    with pytest.raises(CorpusError, match="--data-dir is the folder above it"):
+        LibriSpeech(librispeech / "LibriSpeech").read_split("test-clean")
+
+
+def test_an_unknown_split_gets_near_matches(librispeech: Path) -> None:
+    with pytest.raises(UnknownNameError, match="unknown split of librispeech 'test-claen'; did you mean 'test-clean'"):
+        LibriSpeech(librispeech).read_split("test-claen")
+
+
+def test_a_doubled_transcript_is_an_error(librispeech: Path) -> None:
+    path = librispeech / "LibriSpeech" / "test-clean" / "11" / "22" / "11-22.trans.txt"
+    path.write_text(path.read_text() + "11-22-0000 AGAIN\n")
+    with pytest.raises(ManifestError, match=r"11-22\.trans\.txt:3: utterance '11-22-0000' has a transcript already"):
+        LibriSpeech(librispeech).read_split("test-clean")
+
+
+def test_manifests_of_both_forms_give_the_samples_of_the_folders(librispeech: Path, write_jsonl: Write) -> None:
+    own, converted = [], []
+    expected = LibriSpeech(librispeech).read_split("test-clean").samples
+    for sample in expected:
+        audio = str(sample.audio[0].path)
+        own.append({"id": sample.id, "audio": audio, "references": list(sample.references)})
+        converted.append({"audio": audio, "gt": sample.references[0], "source": "librispeech_test_clean"})
+    converted.append({"audio": "elsewhere.flac", "gt": "X", "source": "librispeech_test_other"})
+    for records in (own, converted):
+        manifest = write_jsonl("list.jsonl", *records)
+        assert LibriSpeech(librispeech, manifest).read_split("test-clean").samples == expected
+
+
+def test_the_evaluation_s_own_list_in_the_data_folder_is_found(
+    librispeech: Path, tmp_path: Path, write_jsonl: Write
+) -> None:
+    flac = next(librispeech.rglob("*.flac"))
+    write_jsonl("librispeech_eval.jsonl", {"audio": str(flac), "gt": "ONE TONE", "source": "librispeech_dev_other"})
+    task = LibriSpeech(tmp_path)
+    assert task.present_splits() == ("dev-other",)
+    assert [s.id for s in task.read_split("dev-other").samples] == [flac.stem]
+
+
+def test_manifest_audio_that_is_not_there_makes_the_split_partial(librispeech: Path, write_jsonl: Write) -> None:
+    flac = next(librispeech.rglob("*.flac"))
+    manifest = write_jsonl(
+        "list.jsonl",
+        {"id": "here", "audio": str(flac), "references": ["X"]},
+        {"id": "gone", "audio": "no/such.flac", "references": ["Y"]},
+    )
+    coverage = LibriSpeech(librispeech, manifest).read_split("test-clean").coverage
+    assert (coverage.found, coverage.missing_audio) == (1, ("gone",))
+
+
+def test_real_recordings_load_with_their_true_transcripts(corpora: Path) -> None:
+    task = LibriSpeech(corpora)
+    assert {name: len(task.read_split(name).samples) for name in task.present_splits()} == {
+        "dev-clean": 1,
+        "test-clean": 2,
+        "test-other": 50,
+    }
+    sample = task.read_split("test-clean").samples[0]
+    assert sample.id == "1089-134686-0000"
+    assert sample.references[0].startswith("HE HOPED THERE WOULD BE STEW FOR DINNER")

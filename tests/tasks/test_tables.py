@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import pytest
+
+from evaluate.errors import RequestError, UnknownNameError
+from evaluate.types import KINDS
+from models import FAMILIES, create_model
+from models import registry as model_registry
+from tasks import find_task_class, parse_task_spec, task_registry
+from tasks import registry as registered_tasks
+
+
+@pytest.mark.parametrize("name", registered_tasks.names())
+def test_every_task_of_the_table_loads_and_states_its_facts(name: str) -> None:
+    task = find_task_class(name, tasks_dir=None)
+    assert task.name == name
+    assert task.kind in KINDS
+    assert set(task.default_splits) <= set(task.splits)
+    assert all(task.official_sizes[split] > 0 for split in task.splits)
+    assert task.prompt
+    assert task.source
+    assert len(task(Path()).scorers(task.splits[0])) == len(task.metrics)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_model_family_of_the_table_loads(name: str) -> None:
+    assert model_registry.get(name).__doc__
+
+
+def test_an_unknown_task_gets_near_matches() -> None:
+    with pytest.raises(
+        UnknownNameError, match="unknown task 'libris peech'; did you mean 'librispeech'.* otoscope tasks"
+    ):
+        find_task_class("libris peech", tasks_dir=None)
+
+
+def test_an_unknown_model_gets_near_matches() -> None:
+    for spec, near in (("whisperr:x", "'whisper'"), ("whisper-larg-v3", "'whisper-large-v3'")):
+        with pytest.raises(UnknownNameError, match=f"unknown model.*did you mean {near}.*otoscope models"):
+            create_model(spec, device="auto", dtype="auto", arguments={})
+
+
+def test_an_unknown_model_setting_gets_near_matches() -> None:
+    with pytest.raises(UnknownNameError, match=r"'nam'; did you mean 'name'\? it has name"):
+        create_model("predictions:x", device="auto", dtype="auto", arguments={"nam": "y"})
+    with pytest.raises(UnknownNameError, match="it has none"):
+        create_model("baseline:empty", device="auto", dtype="auto", arguments={"x": "y"})
+
+
+@pytest.mark.parametrize(
+    ("spec", "parsed"), [("a", ("a", None)), (" a:b ", ("a", "b")), ("x/y.yaml:t", ("x/y.yaml", "t"))]
+)
+def test_a_task_spec_is_a_name_and_perhaps_a_split(spec: str, parsed: tuple[str, str | None]) -> None:
+    assert parse_task_spec(spec) == parsed
+
+
+@pytest.mark.parametrize("spec", ["", ":", "a:", ":b"])
+def test_half_a_task_spec_is_an_error(spec: str) -> None:
+    with pytest.raises(RequestError, match="expected NAME or NAME:SPLIT"):
+        parse_task_spec(spec)
+
+
+def test_a_task_file_may_not_take_a_name_that_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("name: aishell1\nkind: asr\nmanifest: m.jsonl\nmetrics: [wer]\n")
+    with pytest.raises(RequestError, match=r"task 'aishell1' of .* is taken by tasks\.aishell1:Aishell1; rename it"):
+        task_registry(tmp_path)

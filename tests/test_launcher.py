@@ -1,0 +1,29 @@
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import otoscope
+
+
+def test_another_distribution_named_evaluate_is_one_line_and_exit_2(tmp_path: Path) -> None:
+    other = tmp_path / "evaluate"
+    other.mkdir()
+    (other / "__init__.py").write_text("raise ImportError('this must not even be imported')\n")
+    shutil.copy(Path(otoscope.__file__), tmp_path)
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "otoscope.py"), "tasks"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert line.startswith("error: `import evaluate` finds ")
+    assert "which is not Otoscope's" in line
+
+
+def test_the_launcher_starts_the_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "otoscope", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("otoscope, version ")
