@@ -32,7 +32,6 @@ import string
 import unicodedata
 import warnings
 from collections.abc import Callable
-from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -181,9 +180,7 @@ def _normalize_cantonese(text: str) -> str:
 
 
 def _normalize_english(text: str) -> str:
-    with suppress(ValueError):  # a number of more digits than Python converts (4300); the text stays as it is
-        text = WhisperEnglish()(text)
-    return BasicNormalizer()(text)  # the published script says `if` where `elif` was meant
+    return BasicNormalizer()(WhisperEnglish()(text))  # the published script says `if` where `elif` was meant
 
 
 _NORMALIZE: dict[str, Callable[[str], str]] = {

@@ -7,9 +7,12 @@ not used.
 """
 
 import json
+import re
 from functools import cache
 from importlib.resources import files
 from typing import Any
+
+_TOO_MANY_DIGITS = re.compile(r"\d{1000}(?=\d)")
 
 
 @cache
@@ -46,6 +49,8 @@ class WhisperEnglish:
         del language
 
     def __call__(self, text: str) -> str:
+        # The original reads digits with int(), which raises beyond 4300 of them; a looping model writes such numbers.
+        text = _TOO_MANY_DIGITS.sub(r"\g<0> ", text)
         return str(_english()(text)).strip()
 
 

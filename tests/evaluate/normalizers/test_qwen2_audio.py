@@ -127,10 +127,6 @@ def test_english_is_the_default():
     assert Qwen2Audio()("Twenty dollars") == "20"
 
 
-def test_an_english_number_too_long_for_python_stays_as_written():
-    assert Qwen2Audio("en")("Um " + "7" * 5000 + "!") == "um " + "7" * 5000
-
-
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("unit", ["1", "中", "a", "a二", "1.", "1/", "1元", "+86", " ", "，", "0", "1个", "%"])
 def test_long_chinese_text_takes_linear_time(unit):

@@ -1,0 +1,121 @@
+"""What the harness costs, side by side in one run with what a user would write instead; ratios, not absolute times.
+
+    make bench
+
+Word error rate with its interval against bare `jiwer.wer` without one; and, where a Whisper checkpoint and recordings
+are (OTOSCOPE_TEST_CHECKPOINTS, OTOSCOPE_TEST_CORPORA), an evaluation against a plain loop over `generate`.
+"""
+
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+CORPORA = Path(os.environ.get("OTOSCOPE_TEST_CORPORA", ROOT.parent / "shared" / "data"))
+CHECKPOINT = Path(os.environ.get("OTOSCOPE_TEST_CHECKPOINTS", ROOT / "build" / "checkpoints"), "whisper-tiny.en")
+PAIRS = 100_000
+REPEATS = 3
+LOOP = """\
+import sys
+from pathlib import Path
+import soundfile, torch
+from transformers import WhisperForConditionalGeneration, WhisperProcessor
+processor = WhisperProcessor.from_pretrained(sys.argv[1])
+model = WhisperForConditionalGeneration.from_pretrained(sys.argv[1], dtype=torch.float32).eval()
+for path in sorted(Path(sys.argv[2]).rglob("*.flac")):
+    waveform, rate = soundfile.read(path, dtype="float32")
+    features = processor(waveform, sampling_rate=rate, return_tensors="pt").input_features
+    with torch.inference_mode():
+        processor.batch_decode(model.generate(features), skip_special_tokens=True)
+"""
+
+
+def made_up_pairs() -> tuple[list[str], list[str]]:
+    """Return references of 17 words on average and hypotheses with 8 % of them changed."""
+    rng = random.Random(0)
+    vocabulary = [f"word{number}" for number in range(5000)]
+    references = [[rng.choice(vocabulary) for _ in range(rng.randint(5, 29))] for _ in range(PAIRS)]
+    hypotheses = [[word if rng.random() > 0.08 else rng.choice(vocabulary) for word in words] for words in references]
+    return [" ".join(words) for words in references], [" ".join(words) for words in hypotheses]
+
+
+def seconds(action: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    action()
+    return time.perf_counter() - started
+
+
+def peak_mib(action: Callable[[], object]) -> float:
+    tracemalloc.start()
+    action()
+    peak = tracemalloc.get_traced_memory()[1] / 2**20
+    tracemalloc.stop()
+    return peak
+
+
+def compare(title: str, ours: Callable[[], object], theirs: Callable[[], object]) -> None:
+    """Time both in turn and print medians and the median of the paired ratios."""
+    pairs = [(seconds(ours), seconds(theirs)) for _ in range(REPEATS)]
+    ratio = statistics.median(one / other for one, other in pairs)
+    mine, other = (statistics.median(times) for times in zip(*pairs, strict=True))
+    print(f"{title}: {mine:.2f} s against {other:.2f} s, {1 / ratio:.1f} times as fast (median of {REPEATS} pairs)")
+
+
+def bench_word_error_rate() -> None:
+    import jiwer
+
+    from evaluate.metrics import create_metric
+    from evaluate.metrics.base import Judged
+    from evaluate.statistics import Bootstrap, bootstrap_interval
+
+    references, hypotheses = made_up_pairs()
+    metric = create_metric("wer", normalizer="none")
+
+    def ours() -> None:
+        pairs = zip(references, hypotheses, strict=True)
+        rows = metric.rows(Judged("", (reference,), hypothesis) for reference, hypothesis in pairs)
+        metric.value(rows.sum(axis=0))
+        bootstrap_interval(rows, metric.value, Bootstrap())
+
+    def theirs() -> None:
+        jiwer.wer(references, hypotheses)
+
+    compare(f"WER of {PAIRS} pairs, ours with interval, jiwer without", ours, theirs)
+    print(f"  memory beside the inputs: {peak_mib(ours):.0f} MiB against {peak_mib(theirs):.0f} MiB (Python's own)")
+
+
+def bench_evaluation() -> None:
+    split = CORPORA / "LibriSpeech" / "test-other"
+    if not (CHECKPOINT.is_dir() and split.is_dir()):
+        print(f"evaluation against a plain loop: skipped, no {CHECKPOINT} or no {split}")
+        return
+
+    def ours() -> None:
+        with tempfile.TemporaryDirectory() as results:
+            arguments = [
+                "--task",
+                "librispeech:test-other",
+                "--model",
+                f"whisper:{CHECKPOINT}",
+                "--results-dir",
+                results,
+            ]
+            command = [sys.executable, "-m", "evaluate", "eval", *arguments, "--data-dir", str(CORPORA)]
+            subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+
+    def theirs() -> None:
+        subprocess.run([sys.executable, "-c", LOOP, str(CHECKPOINT), str(split)], check=True, capture_output=True)
+
+    compare("whisper tiny.en on 50 utterances, whole process, against a plain loop", ours, theirs)
+
+
+if __name__ == "__main__":
+    bench_word_error_rate()
+    bench_evaluation()
