@@ -233,7 +233,7 @@ def plain_loop(folder: Path, samples: Sequence[Sample], **prompt: str) -> list[s
         pytest.param("base", Aishell1, "train", 140, {"language": "zh", "task": "transcribe"}, marks=pytest.mark.slow),
     ],
 )
-@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.timeout(3600)
 def test_real_answers_equal_a_plain_loop_whatever_the_batch(
     corpora: Path,
     checkpoint: Checkpoint,
