@@ -24,6 +24,8 @@ from rapidfuzz.distance import Levenshtein
 from evaluate.metrics.base import Metric, Rows, ratio
 from evaluate.normalizers.mandarin import CJK
 
+SPACELESS = frozenset({"zh", "yue", "ja", "th", "lo", "km", "my"})  # languages written without spaces between words
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorCounts:
@@ -116,15 +118,19 @@ class WordErrorRate(_ErrorRate):
 
 
 class CharacterErrorRate(_ErrorRate):
-    """Corpus CER over the characters of the normalised text, spaces between words included, as in jiwer.
+    """Corpus CER over the characters of the normalised text.
 
-    The Mandarin normaliser leaves no space beside a Chinese character, so there spaces play no part.
+    Spaces between words count, as in jiwer, but not in languages written without them: there they only show how a
+    transcript was segmented ("T E C H" and "TECH" are one text), and the field leaves them out.
     """
 
     name, unit = "cer", "char"
 
     def units(self, text: str) -> str:
-        return " ".join(text.split()) if self.normalizer.name != "none" else text
+        return "".join(text.split()) if self.language in SPACELESS else text
+
+    def settings(self) -> tuple[str, ...]:
+        return (*super().settings(), f"spaces:{'out' if self.language in SPACELESS else 'in'}")
 
 
 class MixedErrorRate(_ErrorRate):
@@ -146,8 +152,11 @@ class SentenceErrorRate(Metric):
     def count(self, *, references: tuple[str, ...], answer: str | None) -> tuple[float, ...]:
         if answer is None:
             return (1, 1)
-        hypothesis = self.normalizer(answer).split()
-        return (all(self.normalizer(text).split() != hypothesis for text in references), 1)
+        hypothesis = self._sentence(answer)
+        return (all(self._sentence(text) != hypothesis for text in references), 1)
+
+    def _sentence(self, text: str) -> str:
+        return ("" if self.language in SPACELESS else " ").join(self.normalizer(text).split())
 
     def value(self, totals: Rows) -> NDArray[np.float64]:
         return ratio(totals[..., 0], totals[..., 1])

@@ -4,7 +4,7 @@ In this order: NFKC (full-width letters, digits and marks become ordinary ones; 
 its per cent sign), white space folded, traditional characters to simplified, numbers, dates and units written as they
 are read (wetext's text normalisation: "123" and "一百二十三" are one text), punctuation and symbols out, lower case,
 and no space beside a Chinese character, so that word-segmented and unsegmented transcripts agree. Spaces between
-Latin words stay.
+Latin words stay for metrics that count words; a character error rate leaves them out.
 
 Folding to simplified characters is the default because multilingual Whisper writes both scripts and that is no
 recognition error; the published recipes without folding are `qwen-audio` and `qwen2-audio`.

@@ -64,3 +64,21 @@ def test_a_task_file_may_not_take_a_name_that_is_taken(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("name: aishell1\nkind: asr\nmanifest: m.jsonl\nmetrics: [wer]\n")
     with pytest.raises(RequestError, match=r"task 'aishell1' of .* is taken by tasks\.aishell1:Aishell1; rename it"):
         task_registry(tmp_path)
+
+
+def test_installed_packages_add_names_and_may_not_take_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    from importlib.metadata import EntryPoint
+
+    import evaluate.registry
+    from evaluate.registry import Registry
+
+    def installed(name: str) -> Registry:
+        entry = EntryPoint(name=name, value="tasks.librispeech:LibriSpeech", group="otoscope.tasks")
+        monkeypatch.setattr(evaluate.registry, "entry_points", lambda group: [entry] if group == entry.group else [])
+        return Registry("task", {"mine": "tasks.aishell1:Aishell1"}, group="otoscope.tasks", listing="")
+
+    registry = installed("theirs")
+    assert registry.names() == ["mine", "theirs"]
+    assert registry.get("theirs").name == "librispeech"
+    with pytest.raises(RequestError, match=r"task 'mine' of tasks.librispeech:LibriSpeech is taken by tasks.aishell1"):
+        installed("mine").names()
