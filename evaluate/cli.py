@@ -6,6 +6,7 @@ Heavy imports happen in the commands that need them, so that `--help` is there a
 import json
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -48,6 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         status = _fail(
             f"{where}{error.strerror or error}; mend it and run the same command again", OtoscopeError.exit_code
         )
+    except Exception as error:  # a bug: whoever mends it needs the traceback, CI needs a status that says so
+        traceback.print_exc()
+        status = _fail(f"internal error ({type(error).__name__}: {error}); please report it", OtoscopeError.exit_code)
     sys.exit(status if isinstance(status, int) else 0)
 
 

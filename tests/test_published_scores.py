@@ -30,7 +30,7 @@ def read_tsv(path: Path) -> dict[str, str]:
     return {row[0]: row[1] if len(row) > 1 else "" for row in rows}
 
 
-# facebookresearch/fbai-speech at 43cdb3ca, is21_deep_bias/results: per cent, over 52,576 words of LibriSpeech test-clean
+# facebookresearch/fbai-speech at 43cdb3ca, is21_deep_bias/results: per cent over LibriSpeech test-clean
 @pytest.mark.parametrize(
     ("system", "published"),
     [

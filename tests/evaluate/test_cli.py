@@ -245,6 +245,15 @@ def test_a_wrong_request_is_one_line_and_exit_2(
     assert message in line
 
 
+def test_a_bug_is_no_failed_check(otoscope: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    import evaluate.catalogue
+
+    monkeypatch.delattr(evaluate.catalogue, "describe_task")
+    result = otoscope("tasks")
+    assert result.status == 4  # 1 would say that a regression was found
+    assert result.stderr.splitlines()[-1].startswith("error: internal error (ImportError")
+
+
 def test_a_results_folder_that_cannot_be_written_is_exit_4(evaluate: Command, tmp_path: Path) -> None:
     (tmp_path / "results").write_text("a file where the folder should be")
     result = evaluate()
