@@ -93,7 +93,7 @@ class Evaluation:
         with run.locked():
             if self._settings.fresh:
                 run.set_aside()
-            record = self._open_record(run, facts, selection)
+            record = self._record(run, facts, selection)
             report = self._answer_rest(run, record, selection)
             self._notice_rates(task, report)
             return self._score(run, record, selection)
@@ -111,18 +111,17 @@ class Evaluation:
             "model_source": self._model.source_hash,
             "model_arguments": redact_values(self._settings.model_arguments or {}),
             "generation": asdict(self._options(selection.task)),
-            "seed": self._settings.seed,
         }
 
     def _options(self, task: Task) -> GenerationOptions:
         options = replace(task.generation_options(), seed=self._settings.seed)
         return replace(options, **(self._settings.generation or {}))
 
-    def _open_record(self, run: RunDirectory, facts: dict[str, Any], selection: Selection) -> dict[str, Any]:
-        """Return run.json with a new session, written before the first sample."""
+    def _record(self, run: RunDirectory, facts: dict[str, Any], selection: Selection) -> dict[str, Any]:
+        """Return run.json as it stands before this command adds a session to it."""
         earlier = read_json(run.run_json)["sessions"] if run.run_json.exists() else []
         prompts = list(dict.fromkeys(sample.prompt for sample in selection.samples))
-        record = {
+        return {
             "schema": SCHEMA,
             "run_id": run.path.name,
             **facts,
@@ -131,20 +130,19 @@ class Evaluation:
             "coverage": selection.split.coverage.to_json(),
             "prompts": prompts[:MAX_RECORDED_PROMPTS],
             "num_prompts": len(prompts),
-            "sessions": [
-                *earlier,
-                {
-                    "command": command_line(),
-                    "start": now(),
-                    "end": None,
-                    "device": self._model.device,
-                    "max_batch_seconds": self._settings.runner.max_batch_seconds,
-                    **environment(),
-                },
-            ],
+            "seed": self._settings.seed,
+            "sessions": earlier,
         }
-        write_json(run.run_json, record)
-        return record
+
+    def _new_session(self) -> dict[str, Any]:
+        return {
+            "command": command_line(),
+            "start": now(),
+            "end": None,  # stays None where the process is killed
+            "device": self._model.device,
+            "max_batch_seconds": self._settings.runner.max_batch_seconds,
+            **environment(),
+        }
 
     def _answer_rest(self, run: RunDirectory, record: dict[str, Any], selection: Selection) -> RunnerReport:
         """Evaluate what the log does not hold yet, and compact it when it is whole."""
@@ -182,14 +180,16 @@ class Evaluation:
         if not self._is_loaded:
             self._model.load()
             self._is_loaded = True
-        session = record["sessions"][-1]
+        session = self._new_session()
+        record["sessions"].append(session)
+        write_json(run.run_json, record)
         with (
             self._said_how_to_go_on(run, title),
             LogWriter(run.predictions) as log,
             progress_bar(title, num_samples=len(samples)) as advance,
         ):
-            task_options = GenerationOptions(**record["generation"])
-            runner = Runner(self._model, task_options, self._settings.runner, log, advance)
+            options = GenerationOptions(**record["generation"])
+            runner = Runner(self._model, options, self._settings.runner, log, advance)
             try:
                 runner.run(samples)
             finally:
