@@ -22,7 +22,7 @@ from evaluate.types import AudioRef
 
 MIN_RATE_HZ = 1_000
 MAX_RATE_HZ = 768_000
-_UNKNOWN_SIZE = (0, 0xFFFFFFFF)  # what programs that write WAV to a pipe put for a length they do not know yet
+_UNKNOWN_SIZES = (0, 0x7FFFF000, 0x7FFFFFFF, 0xFFFFFFFF)  # what ffmpeg, sox and others put when writing to a pipe
 _FIXED_RATE_FORMATS = (1, 3, 6, 7)  # PCM, IEEE float, A-law, µ-law: bytes per second follow from the other fields
 _EXTENSIBLE = 0xFFFE
 
@@ -150,7 +150,7 @@ def _check_wav_header(path: Path) -> None:
                 _check_wav_format(path, file.read(min(size, 40)))
             elif name == b"data":
                 there = path.stat().st_size - start
-                if size not in _UNKNOWN_SIZE and size > there:
+                if size not in _UNKNOWN_SIZES and size > there:
                     raise AudioDecodeError(
                         f"{path}: the header promises {size} bytes of audio, {there} are there: "
                         "the file is cut off; copy it again"

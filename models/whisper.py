@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from evaluate.errors import ModelLoadError, RequestError
 from evaluate.model import ModelAdapter
-from evaluate.task import Task
-from evaluate.types import GenerationOptions, Output, Request
+from evaluate.task import Split, Task
+from evaluate.types import GenerationOptions, Output, Request, Sample
 from models.checkpoint import Checkpoint, check_dtype, resolve_device
 
 WINDOW_S = 30.0
@@ -65,11 +65,20 @@ class Whisper(ModelAdapter):
     def refusal(self, task: Task) -> str | None:
         if task.kind != "asr":
             return f"a Whisper checkpoint transcribes, it does not do {task.kind}"
-        for language in task.languages:
-            if not self._is_multilingual and language != "en":
-                return f"the checkpoint is English-only, the task is in {language!r}"
-            if self._is_multilingual and self._languages and language not in self._languages:
-                return f"the checkpoint has no language token for {language!r}"
+        return next(filter(None, map(self._language_refusal, task.languages)), None)
+
+    def begin(self, task: Task, split: Split, asked: Sequence[Sample]) -> None:
+        for language in sorted({sample.language for sample in asked}):  # a manifest's lines may each name their own
+            if reason := self._language_refusal(language):
+                raise RequestError(f"{self.name} cannot do {task.name}:{split.name}: {reason}")
+
+    def _language_refusal(self, language: str) -> str | None:
+        if not self._is_multilingual:
+            return None if language == "en" else f"the checkpoint is English-only, the speech is in {language!r}"
+        if not language:
+            return "no language is named, and Whisper is always told it; add `language` to the task or the manifest"
+        if self._languages and language not in self._languages:
+            return f"the checkpoint has no language token for {language!r}"
         return None
 
     def load(self) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from evaluate.audio import load_waveform
 from evaluate.errors import MachineError, ModelLoadError, RequestError
-from evaluate.task import Task
+from evaluate.task import Coverage, Split, Task
 from evaluate.types import AudioRef, GenerationOptions, Request, Sample
 from models.whisper import Whisper
 from tasks.aishell1 import Aishell1
@@ -167,7 +167,17 @@ def test_a_model_that_cannot_do_a_task_says_so_before_loading(copied_checkpoint:
     english_only = edit_config(copied_checkpoint, "generation_config.json", is_multilingual=False)
     model = Whisper(str(english_only))
     assert model.refusal(LibriSpeech(Path())) is None
-    assert model.refusal(Aishell1(Path())) == "the checkpoint is English-only, the task is in 'zh'"
+    assert model.refusal(Aishell1(Path())) == "the checkpoint is English-only, the speech is in 'zh'"
+
+
+@pytest.mark.parametrize(("language", "reason"), [("", "no language is named"), ("xx", "no language token for 'xx'")])
+def test_a_language_that_whisper_cannot_be_told_is_found_before_loading(
+    random_checkpoint: Path, language: str, reason: str
+) -> None:
+    task = LibriSpeech(Path())
+    sample = Sample("a", (AudioRef(Path("x")),), "", ("",), language=language)
+    with pytest.raises(RequestError, match=reason):
+        Whisper(str(random_checkpoint)).begin(task, Split("test-clean", (sample,), Coverage(1, 1)), [sample])
 
 
 def test_folders_that_hold_no_whisper_are_errors(copied_checkpoint: Path, tmp_path: Path) -> None:
