@@ -20,9 +20,13 @@ $(READY): pyproject.toml constraints.txt
 
 setup: $(READY)  ## make the environment, .venv
 
+comma := ,
+# SPLIT=a,b becomes TASK:a,TASK:b
+SPEC = $(if $(SPLIT),$(subst $() ,$(comma),$(foreach split,$(subst $(comma), ,$(SPLIT)),$(TASK):$(split))),$(TASK))
+
 eval: $(READY)  ## evaluate a model: TASK=… MODEL=… [SPLIT=…] [LIMIT=n] [ARGS="…"]
 	@test -n '$(TASK)' || { echo "error: no task named; make eval TASK=aishell1 MODEL=whisper:openai/whisper-base" >&2; exit 2; }
-	@$(BIN)/otoscope eval --task '$(TASK)$(if $(SPLIT),:$(SPLIT))' $(if $(MODEL),--model '$(MODEL)') $(if $(LIMIT),--limit $(LIMIT)) $(ARGS)
+	@$(BIN)/otoscope eval --task '$(SPEC)' $(if $(MODEL),--model '$(MODEL)') $(if $(LIMIT),--limit '$(LIMIT)') $(ARGS)
 
 report: $(READY)  ## leaderboard from results/
 	@$(BIN)/otoscope report $(ARGS)

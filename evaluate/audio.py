@@ -23,6 +23,7 @@ from evaluate.types import AudioRef
 MIN_RATE_HZ = 1_000
 MAX_RATE_HZ = 768_000
 _UNKNOWN_SIZES = (0, 0x7FFFF000, 0x7FFFFFFF, 0xFFFFFFFF)  # what ffmpeg, sox and others put when writing to a pipe
+_UNKNOWN_FRAMES = 1 << 50  # libsndfile reports about 2^63 where a header does not say
 _FIXED_RATE_FORMATS = (1, 3, 6, 7)  # PCM, IEEE float, A-law, µ-law: bytes per second follow from the other fields
 _EXTENSIBLE = 0xFFFE
 
@@ -55,10 +56,14 @@ def inspect_audio(path: Path) -> AudioInfo:
     _check_wav_header(path)
     try:
         header = soundfile.info(str(path))
-    except (soundfile.LibsndfileError, RuntimeError) as error:
+    except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:  # TypeError: a .raw file has no header
+        reason = _reason(error)
+        raise AudioDecodeError(f"{path}: not readable as audio ({reason}); is it what its name says?") from error
+    if header.frames >= _UNKNOWN_FRAMES:
         raise AudioDecodeError(
-            f"{path}: not readable as audio ({_reason(error)}); is it what its name says?"
-        ) from error
+            f"{path}: the header leaves out how long the audio is, as streaming encoders do, and libsndfile needs it; "
+            "encode the file again"
+        )
     info = AudioInfo(header.frames, header.samplerate, header.channels)
     if not MIN_RATE_HZ <= info.sample_rate_hz <= MAX_RATE_HZ:
         raise AudioDecodeError(
@@ -108,6 +113,8 @@ def load_waveform(ref: AudioRef, *, sample_rate_hz: int) -> NDArray[np.float32]:
     span_s = span_seconds(ref, info)
     first = round(ref.start_s * info.sample_rate_hz)
     wanted = min(round(span_s * info.sample_rate_hz), info.num_frames - first)
+    if wanted < 1:
+        raise AudioDecodeError(f"{ref.path}: the span of {span_s:g} s holds not one frame at {info.sample_rate_hz} Hz")
     try:
         frames, _ = soundfile.read(
             str(ref.path), start=first, frames=wanted, dtype="float32", always_2d=True
@@ -146,7 +153,7 @@ def _check_wav_header(path: Path) -> None:
             return
         for name, size in _riff_chunks(file):
             start = file.tell()
-            if name == b"fmt " and size >= 16:
+            if name == b"fmt ":
                 _check_wav_format(path, file.read(min(size, 40)))
             elif name == b"data":
                 there = path.stat().st_size - start
@@ -166,6 +173,8 @@ def _riff_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
 
 
 def _check_wav_format(path: Path, chunk: bytes) -> None:
+    if len(chunk) < 16:
+        raise AudioDecodeError(f"{path}: the header ends after {len(chunk)} of its 16 bytes, the file is cut off")
     tag, channels, rate_hz, bytes_per_s, block_bytes, _bits = struct.unpack("<HHIIHH", chunk[:16])
     if tag == _EXTENSIBLE and len(chunk) >= 26:
         tag = struct.unpack("<H", chunk[24:26])[0]

@@ -8,7 +8,6 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         status = _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         status = INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader has gone: nothing can be said any more
-        status = OtoscopeError.exit_code
+    except SystemExit as stop:
+        # click ends so, with 1, where the reader of a pipe has gone; 1 would say that a check failed
+        status = OtoscopeError.exit_code if stop.code == 1 else stop.code
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         status = _fail(
@@ -123,7 +122,7 @@ def cli() -> None:
 @click.option("--dtype", default="auto", show_default=True, help="auto, float32, float16 or bfloat16.")
 @click.option(
     "--max-batch-seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=click.FloatRange(min=0, min_open=True, max=1e6),
     default=240.0,
     show_default=True,
     help="Audio per batch, padding included.",
@@ -133,7 +132,9 @@ def cli() -> None:
 )
 @click.option("--model-arg", "model_arguments", multiple=True, callback=_parse_pairs, help="KEY=VALUE for the model.")
 @click.option("--gen", "generation", multiple=True, callback=_parse_pairs, help="KEY=VALUE for generation.")
-@click.option("--seed", type=int, default=0, show_default=True, help="For sampling and for intervals.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="For sampling and for intervals."
+)
 @click.option("--fresh", is_flag=True, help="Start over instead of going on.")
 @click.option("--keep-failed", is_flag=True, help="Do not try failed samples again.")
 @click.option(
@@ -167,8 +168,9 @@ def eval_command(
     Example:
       otoscope eval --task librispeech,aishell1:dev --model whisper:openai/whisper-base --data-dir /corpora
     """
-    from evaluate.evaluation import Evaluation, EvaluationSettings, select_tasks
+    from evaluate.evaluation import Evaluation, EvaluationSettings
     from evaluate.runner import RunnerSettings
+    from evaluate.selection import SelectionSettings, select_tasks
     from models import create_model
 
     if model_spec is None:
@@ -187,16 +189,8 @@ def eval_command(
         model_arguments=model_arguments,
     )
     model = create_model(model_spec, device=device, dtype=dtype, arguments=model_arguments)
-    selections = select_tasks(
-        task_specs,
-        model,
-        data_dir=data_dir,
-        tasks_dir=tasks_dir,
-        manifest=manifest,
-        limit=limit,
-        complete=require_complete,
-        notice=notice,
-    )
+    source = SelectionSettings(data_dir, tasks_dir, manifest, limit, require_complete)
+    selections = select_tasks(task_specs, model, source, notice)
     documents = Evaluation(model, settings, notice).run(selections)
     return _report_scores(documents, as_json=as_json, allow_failures=allow_failures)
 
@@ -207,18 +201,20 @@ def _report_scores(documents: list[dict[str, Any]], *, as_json: bool, allow_fail
 
     if as_json:
         _print_json(documents[0] if one else documents)
-    else:
+    elif documents:
         print_scores(documents)
         for document in documents:
-            click.echo(f"{document['task']}:{document['split']}: {document['run_dir']}")
+            if "run_dir" in document:
+                click.echo(f"{document['task']}:{document['split']}: {document['run_dir']}")
     status = 0
     for document in documents:
         if document["n_failed"] > allow_failures:
             status = TOO_MANY_FAILED
+            of = f" of {document['task']}:{document['split']}" if document["task"] else ""
+            log = f"; the errors stand in {document['run_dir']}/predictions.jsonl" if "run_dir" in document else ""
             notice(
-                f"FAILED: {document['n_failed']} of {document['n_total']} samples of {document['task']}:"
-                f"{document['split']} failed, {allow_failures} are allowed; the errors stand in "
-                f"{document['run_dir']}/predictions.jsonl, and the same command tries them again"
+                f"FAILED: {document['n_failed']} of {document['n_total']} samples{of} failed, "
+                f"{allow_failures} are allowed{log}"
             )
     return status
 
@@ -227,26 +223,26 @@ def _generation(pairs: dict[str, str]) -> dict[str, Any]:
     """Return `--gen` pairs as values of GenerationOptions.
 
     Raises:
-        RequestError: There is no such option, or the value is of another type.
+        RequestError: There is no such option, or the value is out of its range.
     """
-    import yaml
-
     from evaluate.registry import unknown_name
-    from evaluate.types import GenerationOptions
+    from evaluate.types import GENERATION_RANGES
 
-    known = {field.name: field.default for field in fields(GenerationOptions) if field.name != "seed"}
     options: dict[str, Any] = {}
     for key, text in pairs.items():
-        if key not in known:
-            raise unknown_name("generation option", key, known, listing=f"options: {', '.join(known)}")
-        value = yaml.safe_load(text)
-        is_whole = isinstance(known[key], int) or known[key] is None
-        wanted = int if is_whole else (int, float)
-        if not isinstance(value, wanted) or isinstance(value, bool) or value < 0:
-            raise RequestError(
-                f"--gen {key}={text}: expected a {'whole ' if is_whole else ''}number that is not negative"
+        if key not in GENERATION_RANGES:
+            raise unknown_name(
+                "generation option", key, GENERATION_RANGES, listing=f"options: {', '.join(GENERATION_RANGES)}"
             )
-        options[key] = value if is_whole else float(value)
+        kind, low, high = GENERATION_RANGES[key]
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not low <= value <= high:
+            whole = "a whole number" if kind is int else "a number"
+            raise RequestError(f"--gen {key}={text}: expected {whole} from {low:g} to {high:g}")
+        options[key] = value
     return options
 
 
@@ -265,7 +261,7 @@ def _generation(pairs: dict[str, str]) -> dict[str, Any]:
 @_TASKS_DIR
 @_MANIFEST
 @_COMPLETE
-@click.option("--seed", type=int, default=0, show_default=True, help="For intervals.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="For intervals.")
 @click.option(
     "--allow-failures", type=click.IntRange(min=0), default=0, show_default=True, help="More of them: exit 3."
 )
@@ -294,7 +290,9 @@ def score_command(
       otoscope score --task aishell1:test --predictions answers.jsonl --model-name my-asr
       otoscope score --references truth.jsonl --predictions answers.jsonl --metrics wer,cer --language en
     """
-    from evaluate.evaluation import Evaluation, EvaluationSettings, select_tasks
+    from evaluate.evaluation import Evaluation, EvaluationSettings
+    from evaluate.scoring import score_files
+    from evaluate.selection import SelectionSettings, select_tasks
     from models.predictions import Predictions
 
     if (task_spec is None) == (references is None):
@@ -302,49 +300,22 @@ def score_command(
     if references is not None:
         if model_name or not metrics:
             raise RequestError("with --references, expected --metrics (e.g. wer,cer) and no --model-name")
-        return _score_files(references, predictions, metrics, language, normalizer, seed, as_json)
+        document = score_files(
+            references, predictions, metrics=metrics.split(","), language=language, normalizer=normalizer, seed=seed
+        )
+        return _report_scores([document], as_json=as_json, allow_failures=allow_failures, one=True)
     if metrics or language or normalizer:
         raise RequestError("with --task the task says metrics, language and normaliser; leave these options out")
     if not model_name:
         raise RequestError("with --task, expected --model-name: what the system is called in results")
     model = Predictions(str(predictions), name=model_name)
-    selections = select_tasks(
-        task_spec or "",
-        model,
-        data_dir=data_dir,
-        tasks_dir=tasks_dir,
-        manifest=manifest,
-        limit=None,
-        complete=require_complete,
-        notice=notice,
-    )
+    source = SelectionSettings(data_dir, tasks_dir, manifest, require_complete=require_complete)
+    selections = select_tasks(task_spec or "", model, source, notice)
     if len(selections) > 1:
         splits = ", ".join(selection.split.name for selection in selections)
         raise RequestError(f"{task_spec} has several splits ({splits}); name the one that the predictions are of")
     documents = Evaluation(model, EvaluationSettings(results_dir=results_dir, seed=seed), notice).run(selections)
     return _report_scores(documents, as_json=as_json, allow_failures=allow_failures, one=True)
-
-
-def _score_files(
-    references: Path,
-    predictions: Path,
-    metrics: str,
-    language: str | None,
-    normalizer: str | None,
-    seed: int,
-    as_json: bool,
-) -> int:
-    from evaluate.scoring import score_files
-    from evaluate.tables import print_scores
-
-    document = score_files(
-        references, predictions, metrics=metrics.split(","), language=language, normalizer=normalizer, seed=seed
-    )
-    if as_json:
-        _print_json(document)
-    else:
-        print_scores([document])
-    return 0
 
 
 @cli.command("tasks")
@@ -471,7 +442,10 @@ def regression_command(baseline: Path, junit: Path | None, update: bool, results
 
     if update:
         count = update_baseline(baseline, results_dir)
-        notice(f"{baseline}: {count} scores written")
+        if as_json:
+            _print_json({"baseline": str(baseline), "scores": count})
+        else:
+            click.echo(f"{baseline}: {count} scores written")
         return 0
     checks = check_baseline(baseline, results_dir)
     if junit:

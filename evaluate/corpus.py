@@ -1,10 +1,10 @@
 """What readers of speech corpora share: transcript files, and audio paired with transcripts."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from evaluate.errors import ManifestError
+from evaluate.errors import CorpusError, ManifestError
 from evaluate.manifest import Row
 from evaluate.task import Coverage, Split
 from evaluate.types import AudioRef, Sample
@@ -19,19 +19,33 @@ def read_transcripts(paths: Sequence[Path]) -> dict[str, str]:
     transcripts: dict[str, str] = {}
     for path in paths:
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
+            lines = path.read_text(encoding="utf-8-sig").split("\n")  # some editors add a byte order mark
         except UnicodeDecodeError as error:
             raise ManifestError(f"{path}: not UTF-8 ({error.reason}); restore the corpus's own file") from error
         except OSError as error:
             raise ManifestError(f"{path}: cannot be read ({error.strerror}), expected transcripts") from error
         for number, line in enumerate(lines, start=1):
-            utterance, _, text = line.strip().partition(" ")
-            if not utterance:
+            if not line.strip():
                 continue
+            utterance, *text = line.split(None, 1)
             if utterance in transcripts:
                 raise ManifestError(f"{path}:{number}: utterance {utterance!r} has a transcript already")
-            transcripts[utterance] = text.strip()
+            transcripts[utterance] = text[0].strip() if text else ""
     return transcripts
+
+
+def audio_by_stem(paths: Iterable[Path]) -> dict[str, Path]:
+    """Return utterance id to file, for corpora that name a file by its utterance.
+
+    Raises:
+        CorpusError: Two files are of one utterance: which of them counts cannot be told.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted(paths):
+        if path.stem in found:
+            raise CorpusError(f"{path}: utterance {path.stem!r} has audio already in {found[path.stem]}; keep one")
+        found[path.stem] = path
+    return found
 
 
 def paired_split(
@@ -65,12 +79,14 @@ def paired_split(
 
 
 def rows_of_split(rows: Sequence[Row], split: str) -> list[Row]:
-    """Return the rows whose own `split` or `source` names a split, e.g. `librispeech_test_clean` for `test-clean`.
+    """Return the rows whose own `split` or `source` names a split, e.g. `librispeech_test_clean` for `test-clean`."""
+    wanted = f"-{_canonical(split)}-"
+    return [row for row in rows if wanted in f"-{_canonical(row.split)}-"]
 
-    Rows that name none belong to whichever split is asked for.
-    """
-    wanted = _canonical(split)
-    return [row for row in rows if not row.split or f"-{wanted}-" in f"-{_canonical(row.split)}-"]
+
+def split_labels(rows: Iterable[Row]) -> list[str]:
+    """Return what the rows say of their split, "" for those that say nothing."""
+    return sorted({row.split for row in rows})
 
 
 def manifest_split(

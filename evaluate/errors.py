@@ -3,7 +3,8 @@
     OtoscopeError
     ├── RequestError             exit 2: the person who typed the command
     │   ├── UnknownNameError         no task, model, metric, normaliser or split of that name
-    │   ├── CorpusError              a corpus is not where it was looked for, or not whole though that was asked
+    │   ├── CorpusError              a corpus is not whole though that was asked, or contradicts itself
+    │   │   └── CorpusAbsentError        a corpus or split is not where it was looked for
     │   └── ManifestError            a line of a manifest, transcript or predictions file
     ├── SampleError              logged with the sample, the run goes on: whoever keeps the corpus or the model
     │   ├── AudioDecodeError         the file is unreadable, or not what its header says
@@ -34,6 +35,10 @@ class UnknownNameError(RequestError):
 
 
 class CorpusError(RequestError):
+    """A corpus is not whole though that was asked, or contradicts itself."""
+
+
+class CorpusAbsentError(CorpusError):
     """A corpus or split is not where it was looked for."""
 
 

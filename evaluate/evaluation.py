@@ -1,16 +1,14 @@
-"""From a request to scored runs: the tasks and the model are looked up, each split is run and scored.
+"""From selected splits to scored runs: each is run, or gone on with, and scored.
 
-What can be wrong with the request is found before the model is loaded; the model is loaded once, and only if a sample
-is left to evaluate.
+The model is loaded once, and only if a sample is left to evaluate.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from evaluate.errors import CorpusError, RequestError
 from evaluate.model import ModelAdapter
 from evaluate.prediction_log import LogIndex, LogWriter, compact, index_log, mend_tail
 from evaluate.progress import progress_bar
@@ -22,19 +20,18 @@ from evaluate.results import (
     digest,
     environment,
     now,
-    read_json,
-    redact_values,
     run_directory,
+    without_secrets,
     write_json,
 )
 from evaluate.runner import Runner, RunnerReport, RunnerSettings
 from evaluate.scoring import score_log
+from evaluate.selection import Notice, Selection
 from evaluate.statistics import Bootstrap
-from evaluate.task import Split, Task, require_complete
+from evaluate.task import Task
 from evaluate.types import GenerationOptions, Sample
 
 MAX_RECORDED_PROMPTS = 20
-Notice = Callable[[str], None]  # takes one line for people
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +43,9 @@ class EvaluationSettings:
     fresh: bool = False
     keep_failed: bool = False
     seed: int = 0
-    generation: dict[str, Any] | None = None  # overrides the task's own options
+    generation: dict[str, Any] = field(default_factory=dict)  # overrides the task's own options
     runner: RunnerSettings = field(default_factory=RunnerSettings)
-    model_arguments: dict[str, str] | None = None  # as typed, for the record
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """One split of one task, ready to run."""
-
-    task: Task
-    split: Split  # whole
-    samples: tuple[Sample, ...]  # those asked for
+    model_arguments: dict[str, str] = field(default_factory=dict)  # as typed
 
 
 class Evaluation:
@@ -109,17 +97,18 @@ class Evaluation:
             "model": self._model.name,
             **{f"model_{key}": value for key, value in self._model.identity().items()},
             "model_source": self._model.source_hash,
-            "model_arguments": redact_values(self._settings.model_arguments or {}),
+            "model_arguments": without_secrets(self._settings.model_arguments),
             "generation": asdict(self._options(selection.task)),
         }
 
     def _options(self, task: Task) -> GenerationOptions:
-        options = replace(task.generation_options(), seed=self._settings.seed)
-        return replace(options, **(self._settings.generation or {}))
+        options = replace(task.generation_options(), **self._settings.generation)
+        # Greedy answers do not depend on the seed: another one must not make another run.
+        return replace(options, seed=self._settings.seed) if options.temperature > 0 else options
 
     def _record(self, run: RunDirectory, facts: dict[str, Any], selection: Selection) -> dict[str, Any]:
         """Return run.json as it stands before this command adds a session to it."""
-        earlier = read_json(run.run_json)["sessions"] if run.run_json.exists() else []
+        earlier = run.read_record()["sessions"] if run.run_json.exists() else []
         prompts = list(dict.fromkeys(sample.prompt for sample in selection.samples))
         return {
             "schema": SCHEMA,
@@ -177,14 +166,19 @@ class Evaluation:
     def _run_samples(
         self, run: RunDirectory, record: dict[str, Any], samples: Sequence[Sample], title: str
     ) -> RunnerReport:
-        if not self._is_loaded:
-            self._model.load()
-            self._is_loaded = True
-        session = self._new_session()
-        record["sessions"].append(session)
-        write_json(run.run_json, record)
+        with self._said_how_to_go_on(run, title):
+            if not self._is_loaded:
+                self._model.load()
+                self._is_loaded = True
+            session = self._new_session()
+            record["sessions"].append(session)
+            write_json(run.run_json, record)
+            return self._run_session(run, record, session, samples, title)
+
+    def _run_session(
+        self, run: RunDirectory, record: dict[str, Any], session: dict[str, Any], samples: Sequence[Sample], title: str
+    ) -> RunnerReport:
         with (
-            self._said_how_to_go_on(run, title),
             LogWriter(run.predictions) as log,
             progress_bar(title, num_samples=len(samples)) as advance,
         ):
@@ -230,6 +224,8 @@ class Evaluation:
             "split": record["split"],
             "model": record["model"],
             "model_revision": record.get("model_revision"),
+            "model_dtype": record.get("model_dtype"),
+            "generation": self._changed_options(selection.task, record["generation"]),
             "run_id": record["run_id"],
             "created": now(),
             "limit": record["limit"],
@@ -240,100 +236,7 @@ class Evaluation:
         write_json(run.scores, scores)
         return {**scores, "run_dir": str(run.path)}
 
-
-def select_tasks(
-    task_specs: str,
-    model: ModelAdapter,
-    *,
-    data_dir: Path,
-    tasks_dir: Path | None,
-    manifest: Path | None,
-    limit: int | None,
-    complete: bool,
-    notice: Notice,
-) -> list[Selection]:
-    """Return the splits that a command names, read and held against what the model can do.
-
-    Args:
-        task_specs: `NAME[:SPLIT][,…]`, or "all": every task that the model can do and whose corpus is here.
-        model: Asked what it cannot do.
-        data_dir: The folder that holds the corpora's own top folders.
-        tasks_dir: A folder with more tasks.
-        manifest: A list to read in place of the corpus's own layout; for one task only.
-        limit: How many samples of each split to evaluate, None for all.
-        complete: Whether a partial corpus is an error.
-        notice: Gets a line for whatever is partial or skipped.
-
-    Raises:
-        RequestError: A name is unknown, a corpus is not here, or the model cannot do a task that was named.
-    """
-    from tasks import find_task_class, parse_task_spec, task_registry
-
-    skips_impossible = task_specs == "all"
-    specs = task_registry(tasks_dir).names() if skips_impossible else task_specs.split(",")
-    if manifest and len(specs) != 1:
-        raise RequestError(f"--manifest is a list of one task, found {len(specs)} tasks; name one with --task")
-    parsed = [parse_task_spec(spec) for spec in specs]
-    tasks = [find_task_class(name, tasks_dir=tasks_dir)(data_dir, manifest) for name, _ in parsed]
-    selections: dict[tuple[str, str], Selection] = {}
-    for task, (_, split_name) in zip(tasks, parsed, strict=True):
-        try:
-            _refuse_impossible(task, model)
-            chosen = _select(task, split_name, limit=limit, complete=complete, notice=notice)
-        except RequestError as error:
-            if not skips_impossible:
-                raise
-            notice(f"SKIPPED: {task.name}: {error}")
-            continue
-        for selection in chosen:
-            selections.setdefault((task.name, selection.split.name), selection)
-    if not selections:
-        raise RequestError(f"nothing to evaluate: all {len(specs)} tasks were skipped, see above")
-    return list(selections.values())
-
-
-def _select(
-    task: Task, split_name: str | None, *, limit: int | None, complete: bool, notice: Notice
-) -> list[Selection]:
-    """Read the splits of a task that were asked for, and say how much of them is here.
-
-    Args:
-        task: What to read.
-        split_name: One split; None: those that papers report.
-        limit: How many samples of each split to evaluate, None for all.
-        complete: Whether a partial corpus is an error.
-        notice: Gets a line for each split that is not complete.
-
-    Raises:
-        CorpusError: A split is not here, or not complete though that was asked.
-        UnknownNameError: There is no such split.
-    """
-    splits = [task.read_split(split_name)] if split_name else task.read_default_splits()
-    for name in task.default_splits if not split_name else ():
-        if name not in {split.name for split in splits}:
-            notice(f"PARTIAL: {task.name}:{name} is not here and is left out")
-    for split in splits:
-        _refuse_doubled_ids(task, split)
-        if complete:
-            require_complete(task, split)
-        if text := split.coverage.describe():
-            notice(f"PARTIAL: {task.name}:{split.name}: {text}")
-    return [Selection(task, split, split.samples[:limit]) for split in splits]
-
-
-def _refuse_doubled_ids(task: Task, split: Split) -> None:
-    seen: set[str] = set()
-    for sample in split.samples:
-        if sample.id in seen:
-            raise CorpusError(f"{task.name}:{split.name}: sample id {sample.id!r} comes twice, expected each id once")
-        seen.add(sample.id)
-
-
-def _refuse_impossible(task: Task, model: ModelAdapter) -> None:
-    """Raise where a model cannot do a task.
-
-    Raises:
-        RequestError: It cannot; the message says why.
-    """
-    if reason := model.refusal(task):
-        raise RequestError(f"{model.name} cannot do {task.name}: {reason}; see otoscope models")
+    def _changed_options(self, task: Task, used: dict[str, Any]) -> dict[str, Any]:
+        """Return the generation options that differ from the task's own: they make another system of a model."""
+        own = asdict(task.generation_options())
+        return {name: value for name, value in used.items() if value != own[name]}

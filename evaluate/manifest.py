@@ -36,7 +36,7 @@ class Row:
     @property
     def has_audio(self) -> bool:
         """Whether every file is there."""
-        return all(ref.path.exists() for ref in self.audio)
+        return all(_exists(ref.path) for ref in self.audio)
 
 
 def read_jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -55,7 +55,7 @@ def read_jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                     record = json.loads(raw)
                 except UnicodeDecodeError as error:
                     raise ManifestError(f"{where}: not UTF-8 ({error.reason}); save the file as UTF-8") from error
-                except ValueError as error:
+                except (ValueError, RecursionError) as error:
                     raise ManifestError(f"{where}: not valid JSON ({error}), expected one object per line") from error
                 if not isinstance(record, dict):
                     raise ManifestError(f"{where}: found {type(record).__name__}, expected a JSON object")
@@ -162,7 +162,14 @@ def _qwen_row(where: str, record: dict[str, Any], folders: tuple[Path, ...]) -> 
 def _resolve(path: str, folders: tuple[Path, ...]) -> Path:
     """Return the first place where the file is, or the first where it could be."""
     candidates = [folder / path for folder in folders]  # an absolute path stays what it is
-    return next((candidate for candidate in candidates if candidate.exists()), candidates[0])
+    return next((candidate for candidate in candidates if _exists(candidate)), candidates[0])
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name that no file can have: too long, or with a NUL
+        return False
 
 
 def _string(where: str, record: Mapping[str, Any], key: str, *, default: str | None = None) -> str:

@@ -16,6 +16,7 @@ from types import TracebackType
 from evaluate.types import Prediction
 
 _SYNC_EVERY_S = 1.0  # a killed process loses nothing that was flushed; a power cut at most this much
+NOT_A_RECORD = (ValueError, KeyError, TypeError, RecursionError)  # what a line that is none can raise
 
 
 @dataclass(slots=True)
@@ -48,7 +49,7 @@ def index_log(path: Path) -> LogIndex:
                 break
             try:
                 prediction = Prediction.from_json(json.loads(line))
-            except (ValueError, KeyError, TypeError):
+            except NOT_A_RECORD:
                 index.damaged.append(line)
             else:
                 index.num_lines += 1
@@ -91,7 +92,7 @@ def mend_tail(path: Path) -> bool:
             return False
         try:
             Prediction.from_json(json.loads(tail))
-        except (ValueError, KeyError, TypeError):
+        except NOT_A_RECORD:
             file.truncate(start)
             return True
         file.write(b"\n")

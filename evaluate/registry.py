@@ -40,11 +40,19 @@ class Registry:
         Raises:
             RequestError: The name is taken.
         """
+        self.refuse_taken(name, origin=origin)
+        self.targets()[name] = origin
+        self._objects[name] = target
+
+    def refuse_taken(self, name: str, *, origin: str) -> None:
+        """Raise where a table holds a name already: its results would be taken for those of another.
+
+        Raises:
+            RequestError: The name is taken.
+        """
         targets = self.targets()
         if name in targets:
             raise RequestError(f"{self.kind} {name!r} of {origin} is taken by {targets[name]}; rename it")
-        targets[name] = origin
-        self._objects[name] = target
 
     def targets(self) -> dict[str, str]:
         """Return every name with its target, or with where an object that was added comes from.
@@ -72,6 +80,7 @@ class Registry:
 
         Raises:
             UnknownNameError: No table holds the name.
+            RequestError: It comes from an installed package that is broken.
         """
         targets = self.targets()
         if name not in targets:
@@ -79,4 +88,11 @@ class Registry:
         if name in self._objects:
             return self._objects[name]
         module, _, attribute = targets[name].partition(":")
-        return getattr(importlib.import_module(module), attribute)
+        try:
+            return getattr(importlib.import_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            if name in self._builtin:
+                raise
+            raise RequestError(
+                f"{self.kind} {name!r}: {targets[name]} cannot be imported ({error}); mend or uninstall its package"
+            ) from error

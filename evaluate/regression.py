@@ -1,11 +1,12 @@
 """The regression check: the newest runs against a baseline file.
 
-    {"schema": 1, "scores": [{"task", "split", "model", "metric", "value", "higher_is_better", "n_total", "n_failed",
-                              "signature", "tolerance"}]}
+    {"schema": 1, "scores": [{"task", "split", "model", "limit", "generation", "metric", "value", "higher_is_better",
+                              "n_total", "n_failed", "corpus_fingerprint", "signature", "tolerance"}]}
 
-A score regresses where it is worse than the baseline by more than its tolerance. A run that is missing, that covers
-another number of samples, has more failures, or was scored in another way fails too: a comparison that cannot be made
-must not pass. A baseline is written by `otoscope regression --update`.
+A score of the baseline is held against the newest run of the same model, task, split, limit and generation options. It
+regresses where it is worse by more than its tolerance. A run that is missing, on another corpus, with more failures, or
+scored in another way fails too: a comparison that cannot be made must not pass. A baseline is written by
+`otoscope regression --update`.
 """
 
 import json
@@ -20,7 +21,17 @@ from evaluate.errors import RequestError
 from evaluate.results import SCHEMA, comparable_signature, find_scores, write_json
 
 DEFAULT_TOLERANCE = 0.0
-_REQUIRED = ("task", "split", "model", "metric", "value", "higher_is_better", "n_total", "n_failed", "signature")
+_FIELDS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("task", "split", "model", "metric", "signature", "corpus_fingerprint"), (str,)),
+    "value": (int, float, type(None)),
+    "higher_is_better": (bool,),
+    "n_total": (int,),
+    "n_failed": (int,),
+    "limit": (int, type(None)),
+    "generation": (dict,),
+    "tolerance": (int, float),
+}
+_RunKey = tuple[str, str, str, str]  # task, split, model, and limit with generation options as JSON
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -70,21 +81,22 @@ def update_baseline(baseline: Path, results_dir: Path) -> int:
         raise RequestError(f"{results_dir}/runs: no scored runs there to write into {baseline}")
     kept = {}
     if baseline.exists():
-        kept = {(*_key(entry), entry["metric"]): entry.get("tolerance") for entry in _read_baseline(baseline)}
+        kept = {(*_key(entry), entry["metric"]): entry["tolerance"] for entry in _read_baseline(baseline)}
     scores = []
     for key, document in sorted(newest.items()):
         metric = document["primary"]
         score = document["metrics"][metric]
         scores.append(
             {
-                **dict(zip(("task", "split", "model"), key, strict=True)),
+                **{field: document[field] for field in ("task", "split", "model", "limit", "generation")},
                 "metric": metric,
                 "value": score["value"],
                 "higher_is_better": score["higher_is_better"],
                 "n_total": document["n_total"],
                 "n_failed": document["n_failed"],
+                "corpus_fingerprint": document["corpus_fingerprint"],
                 "signature": comparable_signature(score["signature"]),
-                "tolerance": kept.get((*key, metric)) or DEFAULT_TOLERANCE,
+                "tolerance": kept.get((*key, metric), DEFAULT_TOLERANCE),
             }
         )
     baseline.parent.mkdir(parents=True, exist_ok=True)
@@ -106,18 +118,21 @@ def write_junit(path: Path, checks: Sequence[Check]) -> None:
     ElementTree.ElementTree(suite).write(path, encoding="utf-8", xml_declaration=True)
 
 
-def _check(expected: dict[str, Any], newest: dict[tuple[str, str, str], dict[str, Any]]) -> Check:
-    key, metric = _key(expected), expected["metric"]
-    document = newest.get(key)
-    score = document["metrics"].get(metric) if document else None
-    outcome = Check(*key, metric=metric, expected=expected["value"], found=score["value"] if score else None)
-    return Check(**{**asdict(outcome), "problem": _problem(expected, document, score)})
+def _check(expected: dict[str, Any], newest: dict[_RunKey, dict[str, Any]]) -> Check:
+    document = newest.get(_key(expected))
+    score = document["metrics"].get(expected["metric"]) if document else None
+    return Check(
+        **{field: expected[field] for field in ("task", "split", "model", "metric")},
+        expected=expected["value"],
+        found=score["value"] if score else None,
+        problem=_problem(expected, document, score),
+    )
 
 
 def _problem(expected: dict[str, Any], document: dict[str, Any] | None, score: dict[str, Any] | None) -> str:
     """Return what is wrong, "" if nothing is."""
     if document is None:
-        return "no run of this model on this task and split"
+        return "no run of this model on this task and split with these options"
     if score is None:
         return f"the run has no metric {expected['metric']!r}"
     signature, signature_before = (comparable_signature(one["signature"]) for one in (score, expected))
@@ -125,9 +140,11 @@ def _problem(expected: dict[str, Any], document: dict[str, Any] | None, score: d
         return f"scored as {signature}, the baseline as {signature_before}"
     if document["n_total"] != expected["n_total"]:
         return f"{document['n_total']} samples, the baseline has {expected['n_total']}"
+    if document["corpus_fingerprint"] != expected["corpus_fingerprint"]:
+        return f"corpus {document['corpus_fingerprint']}, the baseline's is {expected['corpus_fingerprint']}"
     if document["n_failed"] > expected["n_failed"]:
         return f"{document['n_failed']} samples failed, the baseline has {expected['n_failed']}"
-    value, before, tolerance = score["value"], expected["value"], expected.get("tolerance") or DEFAULT_TOLERANCE
+    value, before, tolerance = score["value"], expected["value"], expected["tolerance"]
     if (value is None) != (before is None):
         return f"value is {value}, the baseline's {before}"
     if value is not None:
@@ -137,12 +154,13 @@ def _problem(expected: dict[str, Any], document: dict[str, Any] | None, score: d
     return ""
 
 
-def _newest_scores(results_dir: Path) -> dict[tuple[str, str, str], dict[str, Any]]:
+def _newest_scores(results_dir: Path) -> dict[_RunKey, dict[str, Any]]:
     return {_key(document): document for document in find_scores(results_dir)}  # oldest first: the newest stays
 
 
-def _key(record: dict[str, Any]) -> tuple[str, str, str]:
-    return record["task"], record["split"], record["model"]
+def _key(record: dict[str, Any]) -> _RunKey:
+    options = json.dumps([record["limit"], record["generation"]], sort_keys=True)
+    return record["task"], record["split"], record["model"], options
 
 
 def _xml(text: str) -> str:
@@ -159,9 +177,24 @@ def _read_baseline(path: Path) -> list[dict[str, Any]]:
         raise RequestError(f"{path}: not valid JSON ({error})") from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA or not document.get("scores"):
         raise RequestError(f'{path}: expected {{"schema": {SCHEMA}, "scores": […]}} with at least one score')
-    for number, entry in enumerate(document["scores"], start=1):
-        missing = [field for field in _REQUIRED if field not in entry]
-        if missing:
-            raise RequestError(f"{path}: score {number} lacks {', '.join(missing)}; write the file with --update")
-    scores: list[dict[str, Any]] = document["scores"]
-    return scores
+    if not isinstance(document["scores"], list):
+        raise RequestError(f"{path}: 'scores' is {type(document['scores']).__name__}, expected a list")
+    return [_checked_entry(path, number, entry) for number, entry in enumerate(document["scores"], start=1)]
+
+
+def _checked_entry(path: Path, number: int, entry: Any) -> dict[str, Any]:
+    """Return an entry of a baseline whose fields have their types; a tolerance that is not given is 0.
+
+    Raises:
+        RequestError: A field is missing, or of another type.
+    """
+    if not isinstance(entry, dict):
+        raise RequestError(f"{path}: score {number} is {type(entry).__name__}, expected an object")
+    entry = {"tolerance": DEFAULT_TOLERANCE, **entry}
+    for field, kinds in _FIELDS.items():
+        if field not in entry:
+            raise RequestError(f"{path}: score {number} lacks {field}; write the file with --update")
+        if not isinstance(entry[field], kinds):
+            raise RequestError(f"{path}: score {number}: {field} is {entry[field]!r}, of the wrong type")
+    checked: dict[str, Any] = entry
+    return checked

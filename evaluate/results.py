@@ -24,13 +24,23 @@ from evaluate.errors import RequestError, RunDamagedError, RunLockedError
 from evaluate.types import Sample
 
 SCHEMA = 1
+SCORES_FIELDS = (
+    *("task", "task_version", "split", "model", "created", "primary", "metrics", "limit", "coverage"),
+    *("corpus_fingerprint", "generation", "n_total", "n_scored", "n_unparsed", "n_failed"),
+)
 RECORDED_PACKAGES = (
     *("torch", "transformers", "tokenizers", "numpy", "huggingface-hub"),
     *("soundfile", "soxr", "rapidfuzz", "wetext", "whisper-normalizer"),
 )
-_SECRET_KEY = re.compile(r"key|token|secret|passw|auth|credential", re.IGNORECASE)
+# Whole words of a name: `api_key` and `token` are secrets, `max_tokens`, `tokenizer` and `keyframes` are not.
+_SECRET_NAME = re.compile(
+    r"(?:^|[_-])(?:key|apikey|token|secret|password|passwd|passphrase|auth|authorization|credentials?)$", re.IGNORECASE
+)
 _URL_PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
+_URL_SETTING = re.compile(r"(?<=[?&])([^=&\s]+)=([^&\s]*)")
+_HIDDEN = "***"
 _MAX_SLUG = 100
+_BLOCK_BYTES = 4096
 
 
 class RunDirectory:
@@ -67,6 +77,17 @@ class RunDirectory:
             yield
         finally:
             lock.release()
+
+    def read_record(self) -> dict[str, Any]:
+        """Return run.json.
+
+        Raises:
+            RunDamagedError: It is not JSON, or lacks its sessions.
+        """
+        record = read_json(self.run_json)
+        if not isinstance(record, dict) or not isinstance(record.get("sessions"), list):
+            raise RunDamagedError(f"{self.run_json}: has no list of sessions; start over with --fresh")
+        return record
 
     def set_aside(self) -> None:
         """Move what an earlier start left into `previous/<n>/`, so that the run begins anew and nothing is lost."""
@@ -106,23 +127,33 @@ def digest(value: Any) -> str:
 
 
 def corpus_fingerprint(samples: Sequence[Sample]) -> str:
-    """Return a hash of ids, prompts, references and spans and sizes of the audio, in order.
+    """Return a hash of ids, prompts, references, and spans, sizes and excerpts of the audio, in order.
 
-    Sizes stand for contents: reading every byte of a corpus before each start would cost more than it tells.
+    An excerpt is a block from the start, the middle and the end of a file: reading every byte of a corpus before each
+    start would cost more than it tells. The hash is the same wherever the corpus lies.
     """
     running = hashlib.sha256()
     for sample in samples:
-        audio = [(ref.path.name, _size(ref.path), ref.start_s, ref.duration_s) for ref in sample.audio]
+        audio = [(ref.path.name, file_digest(ref.path), ref.start_s, ref.duration_s) for ref in sample.audio]
         item = [sample.id, sample.prompt, sample.references, sample.choices, sample.language, audio]
         running.update(json.dumps(item).encode())
     return running.hexdigest()[:16]
 
 
-def _size(path: Path) -> int | None:
+def file_digest(path: Path, *, num_blocks: int = 3) -> str | None:
+    """Return a hash of a file's size and of blocks spread evenly over it; None for a file that cannot be read."""
+    running = hashlib.sha256()
     try:
-        return path.stat().st_size
+        size = path.stat().st_size
+        running.update(str(size).encode())
+        with path.open("rb", buffering=0) as file:
+            last = max(0, size - _BLOCK_BYTES)
+            for offset in sorted({last * number // max(1, num_blocks - 1) for number in range(num_blocks)}):
+                file.seek(offset)
+                running.update(file.read(_BLOCK_BYTES))
     except OSError:
         return None
+    return running.hexdigest()[:16]
 
 
 def write_json(path: Path, document: Any) -> None:
@@ -166,11 +197,14 @@ def read_scores(path: Path) -> dict[str, Any]:
     Raises:
         RunDamagedError: The document is not JSON, or of another schema.
     """
-    document: dict[str, Any] = read_json(path)
-    if document.get("schema") != SCHEMA:
-        raise RunDamagedError(
-            f"{path}: schema {document.get('schema')!r}, expected {SCHEMA}; score the run again with this version"
-        )
+    document = read_json(path)
+    schema = document.get("schema") if isinstance(document, dict) else None
+    if not isinstance(document, dict) or schema != SCHEMA:
+        raise RunDamagedError(f"{path}: schema {schema!r}, expected {SCHEMA}; score the run again with this version")
+    missing = [field for field in SCORES_FIELDS if field not in document]
+    if missing or document["primary"] not in document["metrics"]:
+        lacking = ", ".join(missing) or f"the primary metric {document['primary']!r}"
+        raise RunDamagedError(f"{path}: lacks {lacking}; score the run again")
     document["run_dir"] = str(path.parent)
     return document
 
@@ -234,13 +268,35 @@ def command_line() -> list[str]:
 
 
 def redact(word: str) -> str:
-    """Return `KEY=VALUE` without the value where the key names a secret, and URLs without user and password."""
-    key, equals, _ = word.partition("=")
-    if equals and _SECRET_KEY.search(key):
-        return f"{key}=***"
-    return _URL_PASSWORD.sub("***@", word)
+    """Return a word of a command line without the secrets in it.
+
+    The value of `KEY=VALUE` and `--option=KEY=VALUE` is hidden where the key names a secret; so are user, password and
+    secret settings of URLs.
+    """
+    option, equals, setting = word.partition("=") if word.startswith("-") else ("", "", word)
+    if is_secret(option.lstrip("-")):
+        return f"{option}={_HIDDEN}"
+    name, _, _ = setting.partition("=")
+    if name != setting and is_secret(name):
+        return f"{option}{equals}{name}={_HIDDEN}"
+    return f"{option}{equals}{redact_url(setting)}"
 
 
-def redact_values(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings with the values of secret keys replaced."""
-    return {key: "***" if _SECRET_KEY.search(key) else value for key, value in settings.items()}
+def is_secret(name: str) -> bool:
+    """Whether a setting of this name holds a secret."""
+    return bool(_SECRET_NAME.search(name))
+
+
+def redact_url(text: str) -> str:
+    """Return a text with user, password and secret settings of the URLs in it hidden."""
+    text = _URL_PASSWORD.sub(f"{_HIDDEN}@", text)
+    return _URL_SETTING.sub(lambda match: f"{match[1]}={_HIDDEN}" if is_secret(match[1]) else match[0], text)
+
+
+def without_secrets(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that may be written down; secrets do not determine an answer and are left out."""
+    return {
+        name: redact_url(value) if isinstance(value, str) else value
+        for name, value in settings.items()
+        if not is_secret(name)
+    }

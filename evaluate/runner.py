@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from evaluate.audio import inspect_audio, load_waveform, span_seconds
 from evaluate.batching import BatchPlanner
-from evaluate.errors import ModelOutputError, SampleError
+from evaluate.errors import ModelOutputError
 from evaluate.model import ModelAdapter
 from evaluate.prediction_log import LogWriter
 from evaluate.types import Failure, GenerationOptions, Output, Prediction, Request, Sample
@@ -104,7 +104,7 @@ class Runner:
             for sample, future in ahead.popleft():
                 try:
                     requests.append(future.result())
-                except (SampleError, OSError, MemoryError) as error:
+                except Exception as error:  # whatever a decoder throws at a broken file: the sample fails alone
                     self._record([self._failed(sample, _failure(error))])
             yield requests
 
@@ -182,7 +182,7 @@ def _headers(sample: Sample) -> list[tuple[int, float]] | Failure:
         for ref in sample.audio:
             info = inspect_audio(ref.path)
             headers.append((info.sample_rate_hz, span_seconds(ref, info)))
-    except (SampleError, OSError) as error:
+    except Exception as error:  # whatever a broken header makes a library throw: the sample fails alone
         return _failure(error)
     return headers
 

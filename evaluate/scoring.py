@@ -13,6 +13,7 @@ from evaluate.errors import ManifestError, RequestError
 from evaluate.manifest import read_hypotheses, read_references
 from evaluate.metrics import create_metric
 from evaluate.metrics.base import Judged, Metric, Rows, State
+from evaluate.normalizers import create_normalizer
 from evaluate.prediction_log import index_log, read_predictions
 from evaluate.results import SCHEMA
 from evaluate.statistics import Bootstrap, bootstrap_interval
@@ -82,7 +83,9 @@ def score_files(
             "score them apart, or give one --language"
         )
     chosen = language or next(iter(languages), "")
-    choices = sorted({text for texts, _ in truth.values() for text in texts})  # labels, for metrics over classes
+    label_form = create_normalizer(normalizer or "basic", language=chosen)
+    labels = {label_form(text): text for texts, _ in truth.values() for text in texts}  # for metrics over classes
+    choices = [labels[form] for form in sorted(labels)]
     scorers = [create_metric(name.strip(), language=chosen, normalizer=normalizer, choices=choices) for name in metrics]
 
     def items() -> Iterator[Judged]:

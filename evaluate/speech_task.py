@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
-from evaluate.corpus import manifest_split, paired_split, rows_of_split
-from evaluate.errors import CorpusError
+from evaluate.corpus import manifest_split, paired_split, rows_of_split, split_labels
+from evaluate.errors import CorpusAbsentError, RequestError
 from evaluate.manifest import Row, read_manifest
 from evaluate.task import Split, Task
 from evaluate.types import AudioRef, Sample
@@ -46,7 +46,7 @@ class SpeechTask(Task):
         if self._rows is not None:
             return self._read_rows(split, self._rows, official)
         folder = self.split_folder(split)
-        if not folder.is_dir():
+        if split not in self.present_splits():
             if self.root.is_dir() and split not in self.splits:
                 raise self.unknown_split(split, self.present_splits())
             raise self._not_here(split, f"{folder} is no folder")
@@ -64,8 +64,18 @@ class SpeechTask(Task):
             raise self._not_here(split, f"none of the {len(audio)} audio files in {folder} has a transcript")
         return read
 
+    def read_default_splits(self) -> list[Split]:
+        if self._rows is not None and split_labels(self._rows) == [""] and len(self.default_splits) > 1:
+            raise RequestError(
+                f"the manifest does not say which split of {self.name} it is of; name it, e.g. --task "
+                f"{self.name}:{self.default_splits[0]}"
+            )
+        return super().read_default_splits()
+
     def present_splits(self) -> tuple[str, ...]:
         if self._rows is not None:
+            if split_labels(self._rows) == [""]:
+                return self.default_splits if len(self.default_splits) == 1 else ()
             return tuple(split for split in self.splits if rows_of_split(self._rows, split))
         parent = self.split_folder("x").parent
         folders = {path.name for path in parent.iterdir() if path.is_dir()} if parent.is_dir() else set()
@@ -79,14 +89,16 @@ class SpeechTask(Task):
         return None if path is None else read_manifest(path, data_dir=self.data_dir)
 
     def _read_rows(self, split: str, rows: list[Row], official: int | None) -> Split:
-        chosen = rows_of_split(rows, split)
+        labels = split_labels(rows)
+        chosen = rows if labels == [""] else rows_of_split(rows, split)  # a list without labels is of one split
         if not chosen:
-            named = ", ".join(sorted({row.split for row in rows}))
-            raise CorpusError(f"{self.name}:{split}: no line of the manifest is of this split; it has {named}")
+            raise CorpusAbsentError(
+                f"{self.name}:{split}: no line of the manifest is of this split; its labels are {', '.join(labels)}"
+            )
         read = manifest_split(split, chosen, official=official, make_sample=self._sample_of_row)
         if not read.samples:
             first = chosen[0].audio[0].path if chosen[0].audio else "no audio"
-            raise CorpusError(
+            raise CorpusAbsentError(
                 f"{self.name}:{split}: none of the manifest's {len(chosen)} audio files is there (first: {first}); "
                 "paths are taken relative to the manifest or to --data-dir"
             )
@@ -114,9 +126,9 @@ class SpeechTask(Task):
             groups={**self.groups_of(row.id), **row.groups},
         )
 
-    def _not_here(self, split: str, found: str) -> CorpusError:
+    def _not_here(self, split: str, found: str) -> CorpusAbsentError:
         inside = " (--data-dir is the folder above it)" if (self.data_dir / split).is_dir() else ""
-        return CorpusError(
+        return CorpusAbsentError(
             f"{self.name}:{split} is not here: {found}{inside}; {self.how_to_get}, "
             "or name the folder that holds it with --data-dir, or a list with --manifest"
         )

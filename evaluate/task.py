@@ -109,7 +109,7 @@ class Task(ABC):
         """Read a split.
 
         Raises:
-            CorpusError: The split is not here; the message says where it was looked for and how to get it.
+            CorpusAbsentError: The split is not here; the message says where it was looked for and how to get it.
             ManifestError: A line of its lists is wrong.
         """
 
@@ -121,7 +121,7 @@ class Task(ABC):
         """Read the splits that papers report, as far as they are here.
 
         Raises:
-            CorpusError: None of them is here.
+            CorpusAbsentError: None of them is here.
         """
         present = [name for name in self.default_splits if name in self.present_splits()]
         return [self.read_split(name) for name in present or self.default_splits[:1]]

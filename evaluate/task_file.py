@@ -13,14 +13,15 @@ Optional: `version` (default "1"), `normalizer`, `description`, `source`, `offic
 
 import importlib.util
 import inspect
+import sys
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from evaluate.answers import extract_choice
-from evaluate.corpus import manifest_split, rows_of_split
-from evaluate.errors import CorpusError, ManifestError, RequestError
+from evaluate.answers import extract_choice, match_choice
+from evaluate.corpus import manifest_split, rows_of_split, split_labels
+from evaluate.errors import CorpusAbsentError, ManifestError, RequestError
 from evaluate.manifest import Row, read_manifest
 from evaluate.metrics import registry as metric_registry
 from evaluate.registry import unknown_name
@@ -30,6 +31,8 @@ from evaluate.types import KINDS, Sample
 TASK_SUFFIXES = (".yaml", ".yml", ".py")
 _REQUIRED = ("name", "kind", "manifest", "metrics")
 _OPTIONAL = ("language", "prompt", "choices", "version", "normalizer", "description", "source", "official_sizes")
+_TEXTS = ("name", "language", "prompt", "normalizer", "description", "source")
+_PYTHON_FACTS = ("name", "version", "kind", "splits", "default_splits", "metrics")
 _SINGLE_SPLIT = "test"
 
 
@@ -74,41 +77,58 @@ class ManifestTask(Task):
         if split not in self.manifests:
             raise self.unknown_split(split, ())
         path = self.manifest or self.manifests[split]
-        rows = rows_of_split(read_manifest(path, data_dir=self.data_dir), split)
+        rows = self._rows(path, split)
         read = manifest_split(split, rows, official=self.official_sizes.get(split, len(rows)), make_sample=self._sample)
         if not read.samples:
-            raise CorpusError(
+            raise CorpusAbsentError(
                 f"{self.name}:{split}: none of the audio that {path} names is there; paths are relative to it"
             )
         return read
+
+    def _rows(self, path: Path, split: str) -> list[Row]:
+        """Return a split's rows: all of a file that is one split's own, else those that name the split."""
+        rows = read_manifest(path, data_dir=self.data_dir)
+        labels = split_labels(rows)
+        is_shared = list(self.manifests.values()).count(path) > 1 or self.manifest is not None
+        if not is_shared or labels == [""]:
+            return rows
+        chosen = rows_of_split(rows, split)
+        if not chosen:
+            raise CorpusAbsentError(
+                f"{self.name}:{split}: no line of {path} is of this split; labels: {', '.join(labels)}"
+            )
+        return chosen
 
     def extract_answer(self, sample: Sample, text: str) -> str | None:
         return extract_choice(text, self.choices) if self.choices else text
 
     def _sample(self, row: Row) -> Sample:
-        if self.choices:
-            strange = [text for text in row.references if extract_choice(text, self.choices) is None]
-            if strange:
-                raise ManifestError(
-                    f"{row.where}: sample {row.id!r}: reference {strange[0]!r} is none of the choices: "
-                    f"{', '.join(self.choices)}"
-                )
         return Sample(
             id=row.id,
             audio=row.audio,
             prompt=self.prompt.replace("{choices}", ", ".join(self.choices)).replace("{question}", row.question),
-            references=row.references,
+            references=tuple(self._label(row, text) for text in row.references) if self.choices else row.references,
             kind=self.kind,
             language=row.language or self.language,
             groups=row.groups,
             choices=self.choices,
         )
 
+    def _label(self, row: Row, reference: str) -> str:
+        """Return the choice that a reference is."""
+        choice = match_choice(reference, self.choices)
+        if choice is None:
+            raise ManifestError(
+                f"{row.where}: sample {row.id!r}: reference {reference!r} is none of the choices: "
+                f"{', '.join(self.choices)}"
+            )
+        return choice
+
 
 def _class_of_yaml(path: Path) -> type[Task]:
     try:
         facts = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: no UTF-8, or something like the date 2026-13-45
         raise RequestError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
     if not isinstance(facts, dict):
         raise RequestError(f"{path}: expected fields like name and kind, found {type(facts).__name__}")
@@ -125,6 +145,12 @@ def _class_of_yaml(path: Path) -> type[Task]:
     metrics = _strings(path, "metrics", facts["metrics"])
     for name in metrics:
         metric_registry.get(name)
+    for field in _TEXTS:
+        if not isinstance(facts.get(field, ""), str):
+            raise RequestError(f"{path}: field {field!r} is {facts[field]!r}, expected text; put it in quotes")
+    sizes = facts.get("official_sizes", {})
+    if not isinstance(sizes, dict) or not all(isinstance(size, int) for size in sizes.values()):
+        raise RequestError(f"{path}: field 'official_sizes' is {sizes!r}, expected split: number of samples")
     manifests = facts["manifest"] if isinstance(facts["manifest"], dict) else {_SINGLE_SPLIT: facts["manifest"]}
     splits = tuple(str(split) for split in manifests)
     return type(
@@ -140,7 +166,7 @@ def _class_of_yaml(path: Path) -> type[Task]:
             "metrics": metrics,
             "normalizer": facts.get("normalizer"),
             "choices": choices,
-            "official_sizes": dict(facts.get("official_sizes", {})),
+            "official_sizes": {str(split): size for split, size in sizes.items()},
             "prompt": str(facts.get("prompt", "")),
             "source": str(facts.get("source", "")),
             "description": str(facts.get("description", "")),
@@ -169,6 +195,7 @@ def load_python(path: Path) -> Any:
     if spec is None or spec.loader is None:
         raise RequestError(f"{path}: not importable, expected a Python file")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up there
     try:
         spec.loader.exec_module(module)
     except Exception as error:
@@ -198,4 +225,7 @@ def class_in(path: Path, base: type[Any]) -> type[Any]:
 
 def _class_of_python(path: Path) -> type[Task]:
     task: type[Task] = class_in(path, Task)
+    missing = [fact for fact in _PYTHON_FACTS if not getattr(task, fact, None)]
+    if missing:
+        raise RequestError(f"{path}: class {task.__name__} lacks {', '.join(missing)}; set them as class attributes")
     return task

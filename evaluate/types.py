@@ -47,6 +47,17 @@ class GenerationOptions:
     seed: int = 0
 
 
+# What a user may set, with type and range; the seed comes from the command's own option.
+GENERATION_RANGES: dict[str, tuple[type[int] | type[float], float, float]] = {
+    "max_new_tokens": (int, 1, 1_000_000),
+    "num_beams": (int, 1, 1_000),
+    "temperature": (float, 0.0, 100.0),
+    "top_p": (float, 1e-6, 1.0),
+    "repetition_penalty": (float, 1e-3, 100.0),
+    "length_penalty": (float, -100.0, 100.0),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """A sample with its decoded audio, as a model adapter gets it."""
@@ -115,12 +126,15 @@ class Prediction:
         Raises:
             KeyError, TypeError: The record lacks a field, or a field has another type.
         """
-        error = record["error"]
-        hypothesis = record["hypothesis"]
+        error, hypothesis, groups = record["error"], record["hypothesis"], record.get("groups", {})
         if not isinstance(record["id"], str) or not isinstance(hypothesis, str | None):
             raise TypeError("id must be a string, hypothesis a string or null")
         if (hypothesis is None) == (error is None):
             raise TypeError("exactly one of hypothesis and error must be null")
+        if not _are_strings(record["references"]) or not record["references"] or not _are_strings(record["audio"]):
+            raise TypeError("references and audio must be lists of strings, references not empty")
+        if not isinstance(groups, dict) or not _are_strings(list(groups.values())):
+            raise TypeError("groups must be an object of strings")
         return cls(
             id=record["id"],
             hypothesis=hypothesis,
@@ -130,6 +144,10 @@ class Prediction:
             latency_seconds=record["latency_seconds"],
             truncated=record.get("truncated"),
             prompt=record.get("prompt", ""),
-            groups=record.get("groups", {}),
-            audio=tuple(record.get("audio", ())),
+            groups=groups,
+            audio=tuple(record["audio"]),
         )
+
+
+def _are_strings(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)

@@ -82,4 +82,8 @@ def _settings(adapter_class: type[ModelAdapter], spec: str, arguments: Mapping[s
         if name not in own:
             has = f"it has {', '.join(own)}" if own else "it has none"
             raise unknown_name(f"setting of model {spec!r}:", name, own, listing=has)
-    return {name: yaml.safe_load(value) for name, value in arguments.items()}
+    try:
+        return {name: yaml.safe_load(value) for name, value in arguments.items()}
+    except (yaml.YAMLError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise RequestError(f"a setting of model {spec!r} cannot be read ({reason}); put it in quotes") from error

@@ -1,14 +1,16 @@
 """What adapters of transformers checkpoints share: where a checkpoint is, what identifies it, device and dtype."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 from evaluate.errors import MachineError, ModelLoadError, RequestError
+from evaluate.results import digest, file_digest
 
-WEIGHT_PATTERNS = ("*.safetensors", "*.bin", "*.pt")
-_HASHED_BYTES = 1 << 16  # of each end of a weight file: enough to tell two trainings apart without reading gigabytes
+# Weights, configuration, tokenizer. Of each file so many blocks: a change to any one layer shows, and a checkpoint of
+# gigabytes need not be read through before it is known whether anything is left to evaluate.
+HASHED_FILES = ("*.safetensors", "*.bin", "*.pt", "*.json", "*.txt", "*.model", "*.tiktoken", "*.jinja")
+HASHED_BLOCKS = 1024
 DTYPES = ("auto", "float32", "float16", "bfloat16")
 
 
@@ -54,21 +56,12 @@ class Checkpoint:
         return config
 
     def commit(self) -> str:
-        """Return what identifies the weights: the hub's commit, or a hash of a folder's configuration and weights."""
+        """Return what identifies the weights: the hub's commit, or a hash of a folder's files."""
         if self.folder is None:
             config = self._file("config.json")
             return config.parent.name if config else self.revision
-        running = hashlib.sha256()
-        for name in ("config.json", "generation_config.json", "preprocessor_config.json", "processor_config.json"):
-            path = self.folder / name
-            running.update(path.read_bytes() if path.is_file() else b"-")
-        for path in sorted(path for pattern in WEIGHT_PATTERNS for path in self.folder.glob(pattern)):
-            size = path.stat().st_size
-            with path.open("rb") as file:
-                running.update(f"{path.name}:{size}".encode() + file.read(_HASHED_BYTES))
-                file.seek(max(0, size - _HASHED_BYTES))
-                running.update(file.read())
-        return running.hexdigest()[:16]
+        files = [path for pattern in HASHED_FILES for path in self.folder.glob(pattern)]
+        return digest({path.name: file_digest(path, num_blocks=HASHED_BLOCKS) for path in files})[:16]
 
     def _file(self, file_name: str) -> Path | None:
         if self.folder is not None:

@@ -9,6 +9,8 @@ Source: Radford et al. 2022, "Robust Speech Recognition via Large-Scale Weak Sup
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,16 @@ from models.checkpoint import Checkpoint, check_dtype, resolve_device
 WINDOW_S = 30.0
 SAMPLE_RATE_HZ = 16_000
 WINDOW_FRAMES = int(WINDOW_S * SAMPLE_RATE_HZ)
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What a checkpoint's configuration says of it."""
+
+    is_multilingual: bool
+    languages: frozenset[str]  # that it has a token for; empty: not said
+    dtype: str  # of its weights
+    max_length: int  # tokens of prompt and answer
 
 
 class Whisper(ModelAdapter):
@@ -40,20 +52,34 @@ class Whisper(ModelAdapter):
     def __init__(self, where: str, *, device: str = "auto", dtype: str = "auto", revision: str = "main") -> None:
         self._checkpoint = Checkpoint(where, revision=revision)
         self._asked_device, self._asked_dtype = device, check_dtype(dtype)
-        config = self._checkpoint.read_config("config.json")
-        if config.get("model_type") != "whisper":
-            raise RequestError(
-                f"{where}: config.json says model_type {config.get('model_type')!r}, expected 'whisper'; "
-                "see otoscope models for other families"
-            )
-        self._own_dtype = str(config.get("dtype") or config.get("torch_dtype") or "float32")
-        generation = self._checkpoint.read_config("generation_config.json")
-        # Older conversions lack the flag; English-only vocabularies are one token shorter.
-        self._is_multilingual = bool(generation.get("is_multilingual", config.get("vocab_size", 51865) >= 51865))
-        self._languages = {token.strip("<|>") for token in generation.get("lang_to_id", {})}
         self.name = f"whisper:{self._checkpoint.name}"
         self._model: Any = None
         self._processor: Any = None
+        if self._checkpoint.folder:
+            _ = self._facts  # a folder is looked into at once, the hub only when there is something to ask a model
+
+    @cached_property
+    def _facts(self) -> "_Facts":
+        """What the checkpoint's configuration says.
+
+        Raises:
+            RequestError: It is no Whisper.
+            ModelLoadError: The hub cannot be reached.
+        """
+        config = self._checkpoint.read_config("config.json")
+        if config.get("model_type") != "whisper":
+            raise RequestError(
+                f"{self._checkpoint.where}: config.json says model_type {config.get('model_type')!r}, expected "
+                "'whisper'; see otoscope models for other families"
+            )
+        generation = self._checkpoint.read_config("generation_config.json")
+        return _Facts(
+            # Older conversions lack the flag; English-only vocabularies are one token shorter.
+            is_multilingual=bool(generation.get("is_multilingual", config.get("vocab_size", 51865) >= 51865)),
+            languages=frozenset(token.strip("<|>") for token in generation.get("lang_to_id", {})),
+            dtype=str(config.get("dtype") or config.get("torch_dtype") or "float32"),
+            max_length=int(generation.get("max_length") or config.get("max_target_positions") or 448),
+        )
 
     def identity(self) -> dict[str, Any]:
         return {"revision": self._checkpoint.commit(), "dtype": self._dtype()}
@@ -73,11 +99,11 @@ class Whisper(ModelAdapter):
                 raise RequestError(f"{self.name} cannot do {task.name}:{split.name}: {reason}")
 
     def _language_refusal(self, language: str) -> str | None:
-        if not self._is_multilingual:
+        if not self._facts.is_multilingual:
             return None if language == "en" else f"the checkpoint is English-only, the speech is in {language!r}"
         if not language:
             return "no language is named, and Whisper is always told it; add `language` to the task or the manifest"
-        if self._languages and language not in self._languages:
+        if self._facts.languages and language not in self._facts.languages:
             return f"the checkpoint has no language token for {language!r}"
         return None
 
@@ -103,7 +129,11 @@ class Whisper(ModelAdapter):
             raise ModelLoadError(
                 f"{where}: {len(missing)} weights are missing, first {missing[0]!r}; they would be random, get it again"
             )
-        self._model = model.to(self.device).eval()
+        try:
+            self._model = model.to(self.device).eval()
+        except (RuntimeError, AssertionError) as error:  # an absent device, or one without room
+            reason = " ".join(str(error).split())[:300]
+            raise ModelLoadError(f"{where}: the checkpoint does not fit on {self.device} ({reason})") from error
 
     def padded_seconds(self, duration_s: float) -> float:
         return max(duration_s, WINDOW_S)  # every clip is padded to a whole window
@@ -131,9 +161,12 @@ class Whisper(ModelAdapter):
             [self._waveform(request) for request in batch], sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt"
         ).input_features  # (batch, mel bins, 3000)
         ids = self._model.generate(
-            features.to(self._model.device, self._model.dtype), **self._prompt(batch), **_decoding(options)
+            features.to(self._model.device, self._model.dtype),
+            **self._prompt(batch),
+            **self._limit(options),
+            **_decoding(options),
         )  # (batch, new tokens), padded with the end token
-        limit = options.max_new_tokens or self._room_for_new_tokens()
+        limit = min(options.max_new_tokens or self._room_for_new_tokens(), self._room_for_new_tokens())
         for request, row in zip(batch, ids, strict=True):
             num_new = int((row != self._model.generation_config.eos_token_id).sum())
             text = self._processor.decode(row, skip_special_tokens=True)
@@ -153,20 +186,27 @@ class Whisper(ModelAdapter):
             attention_mask=inputs.attention_mask.to(self._model.device),
             return_timestamps=True,
             **self._prompt([request]),
+            **self._limit(options),
             **_decoding(options),
         )
         yield Output(request.sample.id, text=self._processor.decode(ids[0], skip_special_tokens=True))
 
     def _prompt(self, batch: Sequence[Request]) -> dict[str, Any]:
         """Return languages and task; an English-only checkpoint refuses to be told either."""
-        if not self._is_multilingual:
+        if not self._facts.is_multilingual:
             return {}
         return {"language": [request.sample.language for request in batch], "task": "transcribe"}
 
+    def _limit(self, options: GenerationOptions) -> dict[str, int]:
+        """Return the token limit, no larger than what the decoder has positions for; by default the checkpoint's."""
+        if options.max_new_tokens is None:
+            return {}
+        return {"max_new_tokens": min(options.max_new_tokens, self._room_for_new_tokens())}
+
     def _room_for_new_tokens(self) -> int:
         # Start, language, task and "no timestamps" stand before the first new token; English-only has two of them.
-        prompt_length = 4 if self._is_multilingual else 2
-        return int(self._model.generation_config.max_length) - prompt_length
+        prompt_length = 4 if self._facts.is_multilingual else 2
+        return self._facts.max_length - prompt_length
 
     def _waveform(self, request: Request) -> NDArray[np.float32]:
         if len(request.waveforms) != 1:
@@ -176,7 +216,7 @@ class Whisper(ModelAdapter):
     def _dtype(self) -> str:
         if self._asked_dtype != "auto":
             return self._asked_dtype
-        return "float32" if self.device == "cpu" else self._own_dtype
+        return "float32" if self.device == "cpu" else self._facts.dtype
 
 
 def _decoding(options: GenerationOptions) -> dict[str, Any]:
@@ -184,8 +224,6 @@ def _decoding(options: GenerationOptions) -> dict[str, Any]:
     chosen: dict[str, Any] = {"num_beams": options.num_beams, "do_sample": options.temperature > 0}
     if options.temperature > 0:
         chosen |= {"temperature": options.temperature, "top_p": options.top_p}
-    if options.max_new_tokens is not None:
-        chosen["max_new_tokens"] = options.max_new_tokens
     if options.repetition_penalty != 1.0:
         chosen["repetition_penalty"] = options.repetition_penalty
     if options.length_penalty != 1.0:

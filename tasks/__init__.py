@@ -50,6 +50,8 @@ def find_task_class(name: str, *, tasks_dir: Path | None) -> type[Task]:
         RequestError: The file does not describe a task.
     """
     if name.endswith(TASK_SUFFIXES):
-        return load_task_class(Path(name))
+        own = load_task_class(Path(name))
+        task_registry(tasks_dir).refuse_taken(own.name, origin=name)
+        return own
     task: type[Task] = task_registry(tasks_dir).get(name)
     return task

@@ -14,7 +14,7 @@ corpus has some audio without a transcript, which is left out and counted.
 from collections.abc import Mapping
 from pathlib import Path
 
-from evaluate.corpus import read_transcripts
+from evaluate.corpus import audio_by_stem, read_transcripts
 from evaluate.speech_task import SpeechTask
 
 # Who speaks in the published evaluation splits: tells which transcripts lack their audio.
@@ -49,7 +49,7 @@ class Aishell1(SpeechTask):
         return self.root / "wav" / split
 
     def find_audio(self, folder: Path) -> dict[str, Path]:
-        return {path.stem: path for path in folder.glob("*/*.wav")}
+        return audio_by_stem(folder.glob("*/*.wav"))
 
     def find_transcripts(self, split: str, audio: Mapping[str, Path]) -> dict[str, str]:
         transcripts = read_transcripts([self.root / "transcript" / "aishell_transcript_v0.8.txt"])

@@ -13,7 +13,7 @@ Utterances run up to about 35 s; how a model that hears 30 s at a time treats th
 from collections.abc import Mapping
 from pathlib import Path
 
-from evaluate.corpus import read_transcripts
+from evaluate.corpus import audio_by_stem, read_transcripts
 from evaluate.speech_task import SpeechTask
 
 
@@ -43,7 +43,7 @@ class LibriSpeech(SpeechTask):
         return self.root / split
 
     def find_audio(self, folder: Path) -> dict[str, Path]:
-        return {path.stem: path for suffix in ("wav", "flac") for path in folder.glob(f"*/*/*.{suffix}")}
+        return audio_by_stem(path for path in folder.glob("*/*/*") if path.suffix in (".flac", ".wav"))
 
     def find_transcripts(self, split: str, audio: Mapping[str, Path]) -> dict[str, str]:
         return read_transcripts(sorted(self.split_folder(split).glob("*/*/*.trans.txt")))

@@ -22,10 +22,11 @@ registry = Registry("metric", BUILTIN, group="otoscope.metrics", listing="All na
 def create_metric(
     name: str, *, language: str = "", normalizer: str | None = None, choices: Sequence[str] = ()
 ) -> Metric:
-    """Return the metric of a name, set up for a language.
+    """Return the metric of a name, set up for a language; of a tag like zh-CN its first part counts.
 
     Raises:
         UnknownNameError: No metric or normaliser has the name.
     """
-    metric: Metric = registry.get(name)(language=language, normalizer=normalizer, choices=choices)
+    primary_subtag = language.lower().replace("_", "-").partition("-")[0]
+    metric: Metric = registry.get(name)(language=primary_subtag, normalizer=normalizer, choices=choices)
     return metric

@@ -19,6 +19,23 @@ from evaluate.errors import RequestError
 from evaluate.metrics.base import Metric, Rows, ratio
 
 
+def _distinct(metric: Metric) -> list[str]:
+    """Return the metric's choices in their normalised form.
+
+    Raises:
+        RequestError: Two become one, so that a wrong answer would count as right.
+    """
+    normalised = [metric.normalizer(label) for label in metric.choices]
+    for position, label in enumerate(normalised):
+        if label in normalised[:position]:
+            first, second = metric.choices[normalised.index(label)], metric.choices[position]
+            raise RequestError(
+                f"metric {metric.name!r}: the choices {first!r} and {second!r} are one after normalising with "
+                f"{metric.normalizer.name!r}; set `normalizer: none`, or rename one"
+            )
+    return normalised
+
+
 class Accuracy(Metric):
     """Share of samples whose answer equals one of the references after normalising."""
 
@@ -27,6 +44,7 @@ class Accuracy(Metric):
 
     def __init__(self, *, language: str = "", normalizer: str | None = None, choices: Sequence[str] = ()) -> None:
         super().__init__(language=language, normalizer=normalizer or "basic", choices=choices)
+        _distinct(self)
 
     def count(self, *, references: tuple[str, ...], answer: str | None) -> tuple[float, ...]:
         if answer is None:
@@ -49,12 +67,7 @@ class _PerClass(Metric):
         super().__init__(language=language, normalizer=normalizer or "basic", choices=choices)
         if not self.choices:
             raise RequestError(f"metric {self.name!r} needs the task's label set; add `choices` to the task")
-        self._index = {self.normalizer(label): index for index, label in enumerate(self.choices)}
-        if len(self._index) < len(self.choices):
-            raise RequestError(
-                f"metric {self.name!r}: two of the choices {', '.join(self.choices)} are one label after normalising "
-                f"with {self.normalizer.name!r}; rename one"
-            )
+        self._index = {label: index for index, label in enumerate(_distinct(self))}
         self.columns = tuple(f"{count}:{label}" for count in ("tp", "fn", "fp") for label in self.choices)
 
     def count(self, *, references: tuple[str, ...], answer: str | None) -> tuple[float, ...]:

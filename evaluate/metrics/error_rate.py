@@ -10,7 +10,8 @@ the split into S, D and I is not unique in either; only their sum is.
 
 Degenerate pairs: an empty reference adds its insertions to the errors and nothing to N (jiwer 4 does the same, the
 Open ASR Leaderboard drops such pairs); an empty hypothesis is all deletions; both empty is no error. A corpus with
-N = 0 has no rate. With several references, the one with the lowest rate counts (the first of equals).
+N = 0 has no rate. With several references, the one with the lowest rate counts (the first of equals); a sample without
+an answer counts as the deletion of its longest reference.
 """
 
 import re
@@ -88,11 +89,16 @@ class _ErrorRate(Metric):
         raise NotImplementedError
 
     def count(self, *, references: tuple[str, ...], answer: str | None) -> tuple[float, ...]:
-        hypothesis = self.units(self.normalizer(answer)) if answer is not None else []
-        best = min(
-            (count_errors(reference=self.units(self.normalizer(text)), hypothesis=hypothesis) for text in references),
-            key=lambda counts: counts.errors / max(counts.reference_length, 1),
-        )
+        truths = [self.units(self.normalizer(text)) for text in references]
+        if answer is None:
+            longest = max(map(len, truths))
+            best = ErrorCounts(deletions=longest, reference_length=longest)
+        else:
+            hypothesis = self.units(self.normalizer(answer))
+            best = min(
+                (count_errors(reference=truth, hypothesis=hypothesis) for truth in truths),
+                key=lambda counts: counts.errors / max(counts.reference_length, 1),
+            )
         return (
             best.substitutions,
             best.deletions,

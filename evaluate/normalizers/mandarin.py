@@ -18,6 +18,7 @@ from typing import Any
 
 # CJK ideographs (with extensions and compatibility forms), kana, bopomofo, the ideographic zero and repeat marks.
 CJK = "\u3005-\u3007\u3040-\u30ff\u3100-\u312f\u31a0-\u31bf\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
+_SURROGATE = re.compile("[\\ud800-\\udfff]")
 _SPACE_BESIDE_CJK = re.compile(rf"(?<=[{CJK}])\s+|\s+(?=[{CJK}])")
 
 
@@ -48,6 +49,7 @@ class Mandarin:
         self.version = f"1+wetext{installed_version('wetext')}"
 
     def __call__(self, text: str) -> str:
+        text = _SURROGATE.sub("\ufffd", text)  # half a character, which the library does not take
         text = fold_whitespace(unicodedata.normalize("NFKC", text))
         if text:
             text = _wetext().normalize(text)

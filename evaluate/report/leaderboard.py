@@ -1,6 +1,8 @@
 """Models against splits, one table per task: never two splits, task versions or ways of scoring in one column.
 
-A run takes the cell of its model and split; of several runs of the same, the newest that covers most samples does.
+A run takes the cell of its system and split; of several runs of the same, the newest that covers most samples does. A
+system is a model with its revision, dtype and the generation options that are not the task's own: another checkpoint in
+a folder of the same name, or beam search, is a row of its own.
 """
 
 import csv
@@ -21,6 +23,9 @@ CSV_COLUMNS = (
     "task",
     "split",
     "model",
+    "model_revision",
+    "model_dtype",
+    "generation",
     "metric",
     "value",
     "ci_low",
@@ -45,6 +50,28 @@ class _TableKey:
     task_version: str
     metric: str
     signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class _System:
+    """What makes the rows of a table different."""
+
+    model: str
+    revision: str
+    dtype: str
+    generation: str
+
+    def label(self, others: Sequence["_System"]) -> str:
+        """Return the model's name, with whatever tells it from other systems of that name."""
+        same = [other for other in others if other.model == self.model]
+        parts = [self.model]
+        if len({other.revision for other in same}) > 1:
+            parts.append(f"@{self.revision[:8]}")
+        if len({other.dtype for other in same}) > 1:
+            parts.append(self.dtype)
+        if len({other.generation for other in same}) > 1 and self.generation:
+            parts.append(f"({self.generation})")
+        return " ".join(parts)
 
 
 class Leaderboard:
@@ -94,6 +121,9 @@ class Leaderboard:
                     "task": document["task"],
                     "split": document["split"],
                     "model": document["model"],
+                    "model_revision": document.get("model_revision"),
+                    "model_dtype": document.get("model_dtype"),
+                    "generation": _settings(document["generation"]),
                     "metric": metric,
                     "value": score["value"],
                     "ci_low": low,
@@ -130,8 +160,8 @@ class Leaderboard:
             [one for one in self._published if (one.task, one.metric) == (key.task, key.metric)] if is_only else []
         )
         splits = list(dict.fromkeys(document["split"] for document in documents))
-        models = list(dict.fromkeys(document["model"] for document in documents))
-        cells = {(document["model"], document["split"]): document for document in documents}
+        systems = list(dict.fromkeys(map(_system, documents)))
+        cells = {(_system(document), document["split"]): document for document in documents}
         notes: list[str] = []
         arrow = "↑" if documents[0]["metrics"][key.metric]["higher_is_better"] else "↓"
         lines = [
@@ -140,9 +170,9 @@ class Leaderboard:
             _row(["model", *splits]),
             _row(["---", *("---:" for _ in splits)]),
         ]
-        for model in models:
-            shown = [_shown_score(cells.get((model, split)), key.metric, notes) for split in splits]
-            lines.append(_row([model, *shown], escaped=len(shown)))
+        for system in systems:
+            shown = [_shown_score(cells.get((system, split)), key.metric, notes) for split in splits]
+            lines.append(_row([system.label(systems), *shown], escaped=len(shown)))
         for protocol, source, name in dict.fromkeys((one.protocol, one.source, one.model) for one in figures):
             values = {one.split: one.value for one in figures if (one.model, one.source) == (name, source)}
             if not values.keys() & set(splits):
@@ -157,12 +187,25 @@ class Leaderboard:
 
 
 def _one_per_cell(documents: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    best: dict[tuple[_TableKey, str, str], dict[str, Any]] = {}
+    best: dict[tuple[_TableKey, str, _System], dict[str, Any]] = {}
     for document in documents:  # oldest first: an equal one that is newer takes the place
-        cell = (_table_key(document), document["split"], document["model"])
+        cell = (_table_key(document), document["split"], _system(document))
         if cell not in best or document["n_total"] >= best[cell]["n_total"]:
             best[cell] = document
     return list(best.values())
+
+
+def _system(document: dict[str, Any]) -> _System:
+    return _System(
+        model=document["model"],
+        revision=document.get("model_revision") or "",
+        dtype=document.get("model_dtype") or "",
+        generation=_settings(document["generation"]),
+    )
+
+
+def _settings(options: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in sorted(options.items()))
 
 
 def _table_key(document: dict[str, Any]) -> _TableKey:

@@ -136,6 +136,37 @@ def test_a_wav_of_unknown_length_as_pipes_write_it_is_read(tmp_path: Path) -> No
     assert load_waveform(AudioRef(path), sample_rate_hz=16_000).size == 8_000
 
 
+@pytest.mark.parametrize("kept", range(1, 44, 3))
+def test_a_wav_cut_inside_its_header_is_an_error(tmp_path: Path, kept: int) -> None:
+    path = write_tone(tmp_path / "tone.wav")
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(AudioDecodeError, match="cut off|not readable|0 frames"):
+        inspect_audio(path)
+
+
+def test_a_raw_file_has_no_header_to_read(tmp_path: Path) -> None:
+    path = tmp_path / "x.raw"
+    path.write_bytes(b"\0" * 1000)
+    with pytest.raises(AudioDecodeError, match="not readable as audio"):
+        inspect_audio(path)
+
+
+def test_a_flac_whose_header_leaves_out_the_length_is_an_error(tmp_path: Path) -> None:
+    path = write_tone(tmp_path / "tone.flac", duration_s=0.5)
+    content = bytearray(path.read_bytes())
+    content[21] &= 0xF0  # the lower 36 bits of STREAMINFO's eight bytes from 18 are the number of frames
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    with pytest.raises(AudioDecodeError, match="the header leaves out how long the audio is"):
+        inspect_audio(path)
+
+
+def test_a_span_without_a_frame_is_an_error(tmp_path: Path) -> None:
+    path = write_tone(tmp_path / "tone.wav")
+    with pytest.raises(AudioDecodeError, match="holds not one frame"):
+        load_waveform(AudioRef(path, duration_s=0.00001), sample_rate_hz=16_000)
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_values_that_are_no_numbers_are_an_error(tmp_path: Path, value: float) -> None:
     path = tmp_path / "nan.wav"

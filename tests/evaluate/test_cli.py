@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from evaluate.prediction_log import index_log
+from evaluate.testing import write_tone
 
 Command = Callable[..., Any]
 Write = Callable[..., Path]
@@ -90,13 +91,14 @@ def test_run_json_says_what_is_needed_to_repeat_the_run(evaluate: Command) -> No
 
 
 def test_no_secret_reaches_the_record(evaluate: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    arguments = ["otoscope", "eval", "--model-arg", "api_key=hunter2", "--model-arg=base_url=http://me:pw@host/"]
-    monkeypatch.setattr(sys, "argv", arguments)
+    secrets = ["--model-arg", "api_key=hunter2", "--model-arg=token=hunter2", "--gen", "max_new_tokens=7"]
+    url = "--model-arg=base_url=http://me:hunter2@host/v1?api_key=hunter2&x=y"
+    monkeypatch.setattr(sys, "argv", ["otoscope", "eval", *secrets, url])
     [document] = evaluate("--json", task="librispeech:test-clean").json
     text = Path(document["run_dir"], "run.json").read_text()
     assert "hunter2" not in text
-    assert "me:pw" not in text
-    assert "http://***@host/" in text
+    assert "http://***@host/v1?api_key=***&x=y" in text
+    assert "max_new_tokens=7" in text
 
 
 def test_a_finished_run_is_scored_again_without_the_model(evaluate: Command) -> None:
@@ -110,12 +112,34 @@ def test_a_finished_run_is_scored_again_without_the_model(evaluate: Command) -> 
 
 
 @pytest.mark.parametrize(
-    "other", [("--limit", 2), ("--seed", 1), ("--gen", "max_new_tokens=3"), ("--model-arg", "seconds=0.001")]
+    "other",
+    [
+        ("--limit", 2),
+        ("--gen", "max_new_tokens=3"),
+        ("--model-arg", "seconds=0.001"),
+        ("--gen", "temperature=1", "--seed", 1),
+    ],
 )
 def test_another_option_is_another_run(evaluate: Command, other: tuple[object, ...]) -> None:
     [plain] = evaluate("--json", task="librispeech:test-clean").json
     [changed] = evaluate("--json", *other, task="librispeech:test-clean").json
     assert plain["run_dir"] != changed["run_dir"]
+
+
+def test_the_seed_of_the_intervals_makes_no_other_run(evaluate: Command) -> None:
+    [plain] = evaluate("--json", task="librispeech:test-clean").json
+    [changed] = evaluate("--json", "--seed", 1, task="librispeech:test-clean").json
+    assert plain["run_dir"] == changed["run_dir"]
+    assert [one["metrics"]["wer"]["ci_method"]["seed"] for one in (plain, changed)] == [0, 1]
+
+
+def test_audio_of_the_same_size_and_another_content_is_another_run(evaluate: Command, librispeech: Path) -> None:
+    path = write_tone(next(librispeech.rglob("11-22-0000.flac")).with_suffix(".wav"), frequency_hz=440)
+    path.with_suffix(".flac").unlink()
+    [before] = evaluate("--json", task="librispeech:test-clean").json
+    write_tone(path, frequency_hz=441)
+    [after] = evaluate("--json", task="librispeech:test-clean").json
+    assert before["run_dir"] != after["run_dir"]
 
 
 def test_an_edited_model_file_is_another_run(evaluate: Command, model_file: Path) -> None:
@@ -194,7 +218,31 @@ def test_all_tasks_skips_and_names_what_cannot_be_done(evaluate: Command) -> Non
     result = evaluate("--json", task="all")
     assert result.status == 0
     assert {one["task"] for one in result.json} == {"librispeech"}
-    assert "SKIPPED: aishell1: aishell1:test is not here" in result.stderr
+    assert "SKIPPED: aishell1:test is not here" in result.stderr
+
+
+def test_all_tasks_where_nothing_can_be_done_is_no_error(evaluate: Command, tmp_path: Path) -> None:
+    result = evaluate("--json", "--data-dir", tmp_path / "nothing", task="all")
+    assert (result.status, result.json) == (0, [])
+    assert result.stderr.count("SKIPPED: ") == 2
+
+
+def test_all_tasks_does_not_pass_over_a_wrong_list(evaluate: Command, tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "t.yaml").write_text("name: own\nkind: asr\nmanifest: m.jsonl\nmetrics: [wer]\n")
+    (tmp_path / "own" / "m.jsonl").write_text('{"id": "a", "references": [null]}\n')
+    result = evaluate("--tasks-dir", tmp_path / "own", task="all")
+    assert result.status == 2
+    assert "m.jsonl:1: 'references' is [null]" in result.stderr
+
+
+def test_two_tasks_of_one_name_are_an_error(evaluate: Command, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.yaml").write_text(f"name: kit\nkind: asr\nmanifest: {name}.jsonl\nmetrics: [wer]\n")
+        (tmp_path / f"{name}.jsonl").write_text('{"id": "x", "references": ["y"]}\n')
+    result = evaluate(task=f"{tmp_path}/a.yaml,{tmp_path}/b.yaml")
+    assert result.status == 2
+    assert "two tasks are called 'kit' and have a split 'test'; rename one" in result.stderr
 
 
 def test_two_processes_on_one_run_the_second_stops(evaluate: Command) -> None:
@@ -228,7 +276,17 @@ def test_two_processes_on_one_run_the_second_stops(evaluate: Command) -> None:
             ("--task", "librispeech", "--model", "baseline:empty", "--gen", "beams=2"),
             "unknown generation option 'beams'",
         ),
-        (("--task", "librispeech", "--model", "baseline:empty", "--gen", "num_beams=x"), "expected a whole number"),
+        (
+            ("--task", "librispeech", "--model", "baseline:empty", "--gen", "num_beams=x"),
+            "expected a whole number from 1 to 1000",
+        ),
+        (
+            ("--task", "librispeech", "--model", "baseline:empty", "--gen", "temperature=nan"),
+            "expected a number from 0",
+        ),
+        (("--task", "librispeech", "--model", "baseline:empty", "--seed", "-1"), "-1 is not in the range x>=0"),
+        (("--task", "librispeech", "--model", "predictions:x", "--model-arg", "name=["), "cannot be read"),
+        (("--task", "aishell1", "--model", "whisper-base"), "get data_aishell.tgz"),  # before any hub is asked
         (("--task", "librispeech", "--model", "baseline:empty", "--limit", "0"), "0 is not in the range x>=1"),
         (("--task", "librispeech", "--model", "baseline:empty", "--model-arg", "x"), "found 'x', expected KEY=VALUE"),
         (("--task", "librispeech", "--model", "baseline:empty", "--wat"), "No such option"),
@@ -243,6 +301,37 @@ def test_a_wrong_request_is_one_line_and_exit_2(
     [line] = result.stderr.strip().splitlines()
     assert line.startswith("error: ")
     assert message in line
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("scores.json", "[]"), ("scores.json", '{"schema": 1}'), ("scores.json", "{")]
+)
+def test_a_damaged_document_is_named_by_the_report(
+    evaluate: Command, otoscope: Command, tmp_path: Path, name: str, content: str
+) -> None:
+    [document] = evaluate("--json", task="librispeech:test-clean").json
+    Path(document["run_dir"], name).write_text(content)
+    result = otoscope("report", "--results-dir", tmp_path / "results")
+    assert result.status == 4
+    [line] = result.stderr.splitlines()
+    assert str(Path(document["run_dir"], name)) in line
+
+
+def test_a_record_without_sessions_is_named(evaluate: Command) -> None:
+    [document] = evaluate("--json", task="librispeech:test-clean").json
+    Path(document["run_dir"], "run.json").write_text("{}")
+    result = evaluate(task="librispeech:test-clean")
+    assert result.status == 4
+    assert "run.json: has no list of sessions; start over with --fresh" in result.stderr
+
+
+def test_a_metric_that_cannot_be_made_is_found_before_the_run(evaluate: Command, tmp_path: Path) -> None:
+    (tmp_path / "t.yaml").write_text("name: t\nkind: asr\nmanifest: m.jsonl\nmetrics: [macro_f1]\n")
+    (tmp_path / "m.jsonl").write_text('{"id": "a", "references": ["x"]}\n')
+    result = evaluate(task=str(tmp_path / "t.yaml"))
+    assert result.status == 2
+    assert "'macro_f1' needs the task's label set" in result.stderr
+    assert not (tmp_path / "results").exists()
 
 
 def test_a_bug_is_no_failed_check(otoscope: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -314,6 +403,27 @@ def test_an_outside_system_is_scored_as_a_run_of_a_task(
     several = otoscope("score", "--task", "librispeech", "--predictions", predictions, *common)
     assert several.status == 2
     assert "has several splits (test-clean, test-other); name the one" in several.stderr
+
+
+def test_failed_predictions_of_files_exit_3(otoscope: Command, write_jsonl: Write) -> None:
+    references = write_jsonl(
+        "r.jsonl", {"id": "a", "references": ["", "one two three"]}, {"id": "b", "references": ["x"]}
+    )
+    failed = {"id": "a", "hypothesis": None, "error": {"type": "E", "message": "m"}}
+    predictions = write_jsonl("p.jsonl", failed, {"id": "b", "hypothesis": "x"})
+    files = ("score", "--references", references, "--predictions", predictions, "--metrics", "wer", "--json")
+    result = otoscope(*files)
+    assert (result.status, result.json["n_failed"]) == (3, 1)
+    assert result.json["metrics"]["wer"]["value"] == pytest.approx(3 / 4)  # the longest reference is deleted
+    assert result.json["metrics"]["wer"]["value_without_failed"] == 0
+    assert otoscope(*files, "--allow-failures", 1).status == 0
+
+
+def test_a_reader_that_has_gone_is_no_failed_check(librispeech: Path) -> None:
+    command = f"{sys.executable} -m evaluate tasks --json | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.returncode in (0, 4)  # 0: the pipe took it all before its reader went
+    assert "Traceback" not in done.stderr
 
 
 def test_catalogues_list_and_describe(otoscope: Command) -> None:

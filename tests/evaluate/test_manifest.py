@@ -71,6 +71,16 @@ def test_a_wrong_line_is_an_error_that_names_file_and_line(
         read_manifest(path, data_dir=tmp_path)
 
 
+def test_json_nested_too_deep_is_an_error(write_jsonl: Write, tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match="not valid JSON"):
+        read_manifest(write_jsonl("m.jsonl", "[" * 100_000), data_dir=tmp_path)
+
+
+def test_a_file_name_that_no_file_can_have_is_missing_audio(write_jsonl: Write, tmp_path: Path) -> None:
+    path = write_jsonl("m.jsonl", {**GOOD, "audio": "x" * 300}, {**GOOD, "id": "b", "audio": "nul\0"})
+    assert [row.has_audio for row in read_manifest(path, data_dir=tmp_path)] == [False, False]
+
+
 def test_bytes_that_are_no_utf8_are_an_error(tmp_path: Path) -> None:
     path = tmp_path / "m.jsonl"
     path.write_bytes(b'{"id": "caf\xe9", "references": ["x"]}\n')

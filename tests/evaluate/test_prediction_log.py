@@ -89,6 +89,25 @@ def test_garbage_inside_is_set_aside_and_its_neighbours_stay(tmp_path: Path) -> 
     assert (tmp_path / "predictions.damaged").read_bytes() == b'\x00\xff garbage\n{"id": "x"}\n'
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"references": "abc"},
+        {"references": []},
+        {"references": [None]},
+        {"groups": None},
+        {"hypothesis": None},
+        {"id": 1},
+    ],
+)
+def test_a_line_edited_into_nonsense_counts_as_damaged(tmp_path: Path, change: dict[str, object]) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(encode_line({**prediction("a").to_json(), **change}))
+    index = index_log(path)
+    assert index.offsets == {}
+    assert len(index.damaged) == 1
+
+
 def test_compacting_leaves_one_line_per_id(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     write(path, [prediction("a", "old"), prediction("b"), prediction("a", "new")])

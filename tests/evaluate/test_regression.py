@@ -61,6 +61,8 @@ def test_a_tolerance_is_allowed_for_and_kept_on_update(check: Command, tmp_path:
     ("field", "value", "problem"),
     [
         ("model", "another", "no run of this model"),
+        ("limit", 2, "no run of this model on this task and split with these options"),
+        ("corpus_fingerprint", "0123", "the baseline's is 0123"),
         ("metric", "bleu", "no metric 'bleu'"),
         ("signature", "wer|norm:none@1", "the baseline as wer|norm:none@1"),
         ("n_total", 4, "3 samples, the baseline has 4"),
@@ -88,7 +90,9 @@ def test_a_comparison_that_cannot_be_made_fails(
         ("{", "not valid JSON"),
         ("{}", "with at least one score"),
         ('{"schema": 1, "scores": []}', "with at least one score"),
-        ('{"schema": 1, "scores": [{"task": "x"}]}', "score 1 lacks split, model"),
+        ('{"schema": 1, "scores": [{"task": "x"}]}', "score 1 lacks split"),
+        ('{"schema": 1, "scores": [5]}', "score 1 is int, expected an object"),
+        ('{"schema": 1, "scores": [{"task": ["x"]}]}', "score 1: task is ['x'], of the wrong type"),
     ],
 )
 def test_a_baseline_that_is_none_is_a_wrong_request(

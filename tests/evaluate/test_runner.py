@@ -50,6 +50,15 @@ def test_a_file_that_does_not_decode_fails_alone(tmp_path: Path) -> None:
     assert (done["s0"].hypothesis, done["s2"].hypothesis) == ("x", "x")
 
 
+@pytest.mark.parametrize("name", ["x" * 300 + ".wav", "nul\0.wav", "folder"])
+def test_a_file_name_that_no_file_can_have_fails_alone(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    samples = [*make_samples(tmp_path, 1), Sample("odd", (AudioRef(tmp_path / name),), "p", ("r",))]
+    _, done = run(ScriptedModel({"s0": "x"}), samples, tmp_path / "log")
+    assert done["s0"].hypothesis == "x"
+    assert done["odd"].error is not None
+
+
 def test_the_sample_that_breaks_the_model_fails_alone(tmp_path: Path) -> None:
     samples = make_samples(tmp_path, 6)
     answers: dict[str, str | Exception] = {s.id: "x" for s in samples}

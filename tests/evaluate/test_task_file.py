@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluate.errors import ManifestError, OtoscopeError, RequestError
+from evaluate.errors import CorpusAbsentError, ManifestError, OtoscopeError, RequestError
 from evaluate.task_file import load_task_class, task_files
 from evaluate.testing import write_tone
 
@@ -62,6 +62,9 @@ def test_a_yaml_task_is_evaluated_like_any_other(
         (("name: kitchen-sounds\n", ""), "field 'name' is missing"),
         (("choices: [kettle, tap, knife]", "choices: [yes, no]"), "holds True, expected text; put it in quotes"),
         (("name:", "name: ["), "not valid YAML"),
+        (("language: en", "language: [en]"), "field 'language' is ['en'], expected text".replace("[", r"\[")),
+        (("language: en", "normalizer: 2026-13-45"), "not valid YAML"),
+        (("language: en", "official_sizes: 5"), "'official_sizes' is 5, expected split: number of samples"),
     ],
 )
 def test_a_wrong_field_is_an_error_that_names_it(kitchen: Path, change: tuple[str, str], message: str) -> None:
@@ -77,6 +80,35 @@ def test_a_reference_that_is_no_choice_is_an_error_at_load(kitchen: Path) -> Non
         ManifestError, match=r"kitchen\.jsonl:1: sample 'k-1': reference 'spoon' is none of the choices"
     ):
         load_task_class(kitchen)(Path()).read_split("test")
+
+
+def test_a_file_that_is_one_split_s_own_loses_no_row_to_its_labels(kitchen: Path) -> None:
+    manifest = kitchen.with_name("kitchen.jsonl")
+    rows = [json.loads(line) for line in manifest.read_text().splitlines()]
+    manifest.write_text("\n".join(json.dumps({**row, "split": "validation"}) for row in rows))
+    assert len(load_task_class(kitchen)(Path()).read_split("test").samples) == 3
+
+
+def test_a_file_that_splits_share_is_divided_by_its_labels(kitchen: Path) -> None:
+    kitchen.write_text(KITCHEN.replace("kitchen.jsonl", "{dev: kitchen.jsonl, test: kitchen.jsonl, x: kitchen.jsonl}"))
+    manifest = kitchen.with_name("kitchen.jsonl")
+    rows = [json.loads(line) for line in manifest.read_text().splitlines()]
+    labels = ("dev", "test", "dev")
+    manifest.write_text("\n".join(json.dumps({**r, "split": s}) for r, s in zip(rows, labels, strict=True)))
+    task = load_task_class(kitchen)(Path())
+    assert [len(task.read_split(name).samples) for name in ("dev", "test")] == [2, 1]
+    with pytest.raises(CorpusAbsentError, match=r"no line of .*kitchen\.jsonl is of this split; labels: dev, test"):
+        task.read_split("x")
+
+
+def test_a_python_task_may_use_dataclasses(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from __future__ import annotations\nfrom dataclasses import dataclass\nfrom evaluate.task import Task\n\n\n"
+        "@dataclass\nclass Row:\n    name: str\n\n\nclass Mine(Task):\n    def read_split(self, split): ...\n"
+    )
+    with pytest.raises(RequestError, match="class Mine lacks name, version, kind, splits, default_splits, metrics"):
+        load_task_class(path)
 
 
 def test_a_python_task_is_its_one_class(tmp_path: Path) -> None:

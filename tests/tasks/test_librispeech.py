@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluate.errors import CorpusError, ManifestError, UnknownNameError
+from evaluate.errors import CorpusError, ManifestError, RequestError, UnknownNameError
 from evaluate.testing import write_tone
 from tasks.librispeech import LibriSpeech
 
@@ -60,6 +60,34 @@ def test_the_corpus_s_own_folder_as_data_dir_gets_a_hint(librispeech: Path) -> N
 def test_an_unknown_split_gets_near_matches(librispeech: Path) -> None:
     with pytest.raises(UnknownNameError, match="unknown split of librispeech 'test-claen'; did you mean 'test-clean'"):
         LibriSpeech(librispeech).read_split("test-claen")
+
+
+@pytest.mark.parametrize("split", ["test-clean/", "../LibriSpeech/test-clean", ".", "11"])
+def test_a_path_is_no_split(librispeech: Path, split: str) -> None:
+    with pytest.raises(UnknownNameError, match="unknown split of librispeech"):
+        LibriSpeech(librispeech).read_split(split)
+
+
+def test_two_files_of_one_utterance_are_an_error(librispeech: Path) -> None:
+    write_tone(next(librispeech.rglob("11-22-0000.flac")).with_suffix(".wav"))
+    with pytest.raises(CorpusError, match="utterance '11-22-0000' has audio already in .*flac; keep one"):
+        LibriSpeech(librispeech).read_split("test-clean")
+
+
+def test_a_byte_order_mark_and_tabs_are_read_over(librispeech: Path) -> None:
+    path = next(librispeech.rglob("11-22.trans.txt"))
+    path.write_text(path.read_text().replace("0000 ", "0000\t"), encoding="utf-8-sig")
+    assert LibriSpeech(librispeech).read_split("test-clean").samples[0].references == ("ONE TONE",)
+
+
+def test_a_list_that_names_no_split_is_scored_as_the_one_that_is_named_only(
+    librispeech: Path, write_jsonl: Write
+) -> None:
+    flac = str(next(librispeech.rglob("*.flac")))
+    task = LibriSpeech(librispeech, write_jsonl("list.jsonl", {"id": "a", "audio": flac, "references": ["X"]}))
+    with pytest.raises(RequestError, match="does not say which split of librispeech it is of; name it"):
+        task.read_default_splits()
+    assert len(task.read_split("dev-clean").samples) == 1
 
 
 def test_a_doubled_transcript_is_an_error(librispeech: Path) -> None:

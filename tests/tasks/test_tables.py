@@ -80,5 +80,10 @@ def test_installed_packages_add_names_and_may_not_take_one(monkeypatch: pytest.M
     registry = installed("theirs")
     assert registry.names() == ["mine", "theirs"]
     assert registry.get("theirs").name == "librispeech"
+    broken = installed("broken")
+    monkeypatch.setattr(broken, "_group", "otoscope.tasks")
+    broken.targets()["broken"] = "nosuchmodule:Task"
+    with pytest.raises(RequestError, match="'broken': nosuchmodule:Task cannot be imported"):
+        broken.get("broken")
     with pytest.raises(RequestError, match=r"task 'mine' of tasks.librispeech:LibriSpeech is taken by tasks.aishell1"):
         installed("mine").names()

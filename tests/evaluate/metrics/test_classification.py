@@ -48,3 +48,10 @@ def test_without_a_label_set_the_metric_says_what_is_missing() -> None:
 
 def test_no_samples_have_no_value() -> None:
     assert np.isnan(value_of("accuracy", [], []))
+
+
+def test_labels_that_normalising_makes_one_are_an_error() -> None:
+    for name in ("accuracy", "macro_f1"):
+        with pytest.raises(RequestError, match=r"the choices 'C\+\+' and 'C#' are one after normalising with 'basic'"):
+            create_metric(name, choices=("C++", "C#"))
+        create_metric(name, normalizer="none", choices=("C++", "C#"))

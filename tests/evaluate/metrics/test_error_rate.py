@@ -140,6 +140,11 @@ def test_the_sentence_error_rate_is_the_share_of_wrong_sentences() -> None:
     assert metric.value(rows.sum(axis=0)) == pytest.approx(1 / 3)
 
 
+@pytest.mark.parametrize("language", ["zh-CN", "ZH", "zh_Hans"])
+def test_of_a_language_tag_the_first_part_counts(language: str) -> None:
+    assert create_metric("cer", language=language).signature() == create_metric("cer", language="zh").signature()
+
+
 def test_the_signature_names_normaliser_unit_and_versions() -> None:
     assert create_metric("wer", language="en").signature() == "wer|norm:whisper-en@1|unit:word|empty-ref:insertions"
     assert create_metric("cer", language="zh").signature().startswith("cer|norm:zh@1+wetext")

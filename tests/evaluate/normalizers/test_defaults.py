@@ -53,8 +53,12 @@ def test_what_sounds_different_stays_different_in_mandarin() -> None:
     assert normalizer("二十") != normalizer("十二")
 
 
+def test_half_a_character_does_not_break_scoring() -> None:
+    assert create_normalizer("zh", language="zh")("\udfff中\ud800文") == "中文"
+
+
 @pytest.mark.parametrize("name", ["basic", "whisper-en", "zh", "qwen-audio"])
-@given(text=st.text(max_size=30))
+@given(text=st.text(st.characters(), max_size=30))
 def test_no_string_breaks_a_normaliser(name: str, text: str) -> None:
     create_normalizer(name, language="zh" if name == "zh" else "en")(text)
 

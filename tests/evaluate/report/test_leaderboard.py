@@ -21,6 +21,7 @@ def document(**changes: Any) -> dict[str, Any]:
         "model": "mine",
         "primary": "wer",
         "created": "2026-01-01",
+        "generation": {},
         "n_total": 2620,
         "n_unparsed": 0,
         "n_failed": 0,
@@ -77,6 +78,16 @@ def test_of_several_runs_the_newest_of_most_samples_is_shown() -> None:
     text = markdown(document(), newer, small)
     assert "| mine | 7.00 (4.00–6.00) |" in text
     assert "90.00" not in text
+
+
+def test_systems_of_one_name_that_differ_have_rows_of_their_own() -> None:
+    beams = document(generation={"num_beams": 4}, metrics={"wer": {**document()["metrics"]["wer"], "value": 0.03}})
+    text = markdown(document(), beams)
+    assert "| mine | 5.00 (4.00–6.00) |" in text
+    assert "| mine (num\\_beams=4) | 3.00 (4.00–6.00) |" in text
+    text = markdown(document(model_revision="a" * 16), document(model_revision="b" * 16))
+    assert "| mine @aaaaaaaa |" in text
+    assert "| mine @bbbbbbbb |" in text
 
 
 def test_hostile_names_stay_text() -> None:
