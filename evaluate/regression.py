@@ -6,7 +6,7 @@
 A score of the baseline is held against the newest run of the same model, task, split, limit and generation options. It
 regresses where it is worse by more than its tolerance. A run that is missing, on another corpus, with more failures, or
 scored in another way fails too: a comparison that cannot be made must not pass. A baseline is written by
-`otoscope regression --update`.
+`otoscope regression --update`; what `otoscope eval --json` prints is one too, without tolerances.
 """
 
 import json
@@ -84,21 +84,8 @@ def update_baseline(baseline: Path, results_dir: Path) -> int:
         kept = {(*_key(entry), entry["metric"]): entry["tolerance"] for entry in _read_baseline(baseline)}
     scores = []
     for key, document in sorted(newest.items()):
-        metric = document["primary"]
-        score = document["metrics"][metric]
-        scores.append(
-            {
-                **{field: document[field] for field in ("task", "split", "model", "limit", "generation")},
-                "metric": metric,
-                "value": score["value"],
-                "higher_is_better": score["higher_is_better"],
-                "n_total": document["n_total"],
-                "n_failed": document["n_failed"],
-                "corpus_fingerprint": document["corpus_fingerprint"],
-                "signature": comparable_signature(score["signature"]),
-                "tolerance": kept.get((*key, metric), DEFAULT_TOLERANCE),
-            }
-        )
+        entry = _entry_of(document)
+        scores.append({**entry, "tolerance": kept.get((*key, entry["metric"]), DEFAULT_TOLERANCE)})
     baseline.parent.mkdir(parents=True, exist_ok=True)
     write_json(baseline, {"schema": SCHEMA, "scores": scores})
     return len(scores)
@@ -168,6 +155,20 @@ def _xml(text: str) -> str:
     return _NOT_XML.sub("\ufffd", text)
 
 
+def _entry_of(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a scores document's primary metric as an entry of a baseline."""
+    metric = document["primary"]
+    score = document["metrics"][metric]
+    copied = ("task", "split", "model", "limit", "generation", "n_total", "n_failed", "corpus_fingerprint")
+    return {
+        **{field: document[field] for field in copied},
+        "metric": metric,
+        "value": score["value"],
+        "higher_is_better": score["higher_is_better"],
+        "signature": comparable_signature(score["signature"]),
+    }
+
+
 def _read_baseline(path: Path) -> list[dict[str, Any]]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
@@ -175,10 +176,16 @@ def _read_baseline(path: Path) -> list[dict[str, Any]]:
         raise RequestError(f"{path}: cannot be read ({error.strerror}); write one with --update") from error
     except ValueError as error:
         raise RequestError(f"{path}: not valid JSON ({error})") from error
-    if not isinstance(document, dict) or document.get("schema") != SCHEMA or not document.get("scores"):
+    if isinstance(document, dict) and "metrics" in document:
+        document = [document]
+    if isinstance(document, list) and all(isinstance(one, dict) and "metrics" in one for one in document):
+        try:
+            document = {"schema": SCHEMA, "scores": [_entry_of(scores) for scores in document]}
+        except (KeyError, TypeError) as error:
+            raise RequestError(f"{path}: a scores document in it lacks {error}") from error
+    is_baseline = isinstance(document, dict) and document.get("schema") == SCHEMA
+    if not is_baseline or not isinstance(document.get("scores"), list) or not document["scores"]:
         raise RequestError(f'{path}: expected {{"schema": {SCHEMA}, "scores": […]}} with at least one score')
-    if not isinstance(document["scores"], list):
-        raise RequestError(f"{path}: 'scores' is {type(document['scores']).__name__}, expected a list")
     return [_checked_entry(path, number, entry) for number, entry in enumerate(document["scores"], start=1)]
 
 

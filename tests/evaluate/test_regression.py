@@ -57,6 +57,19 @@ def test_a_tolerance_is_allowed_for_and_kept_on_update(check: Command, tmp_path:
     assert json.loads(path.read_text())["scores"][0]["tolerance"] == 0.15
 
 
+def test_what_an_evaluation_prints_is_a_baseline(check: Command, otoscope: Command, tmp_path: Path) -> None:
+    check(GOOD, "--update")
+    [scores] = (tmp_path / "results").rglob("scores.json")
+    for content in (scores.read_text(), f"[{scores.read_text()}]"):
+        path = tmp_path / "printed.json"
+        path.write_text(content)
+        arguments = ("regression", "--baseline", path, "--results-dir", tmp_path / "results")
+        assert otoscope(*arguments).status == 0
+        check(WORSE)
+        assert otoscope(*arguments).status == 1
+        check(GOOD)
+
+
 @pytest.mark.parametrize(
     ("field", "value", "problem"),
     [
