@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from evaluate.errors import CorpusError, ManifestError
+from evaluate.errors import CorpusAbsentError, CorpusError, ManifestError
 from evaluate.manifest import Row
-from evaluate.task import Coverage, Split
-from evaluate.types import AudioRef, Sample
+from evaluate.task import Coverage, Split, Task
+from evaluate.types import AudioRef, Sample, primary_subtag
 
 
 def read_transcripts(paths: Sequence[Path]) -> dict[str, str]:
@@ -84,18 +84,45 @@ def rows_of_split(rows: Sequence[Row], split: str) -> list[Row]:
     return [row for row in rows if wanted in f"-{_canonical(row.split)}-"]
 
 
-def split_labels(rows: Iterable[Row]) -> list[str]:
-    """Return what the rows say of their split, "" for those that say nothing."""
-    return sorted({row.split for row in rows})
+def name_no_split(rows: Sequence[Row]) -> bool:
+    """Whether no row says of which split it is: then all are of the one that is asked for."""
+    return not any(row.split for row in rows)
 
 
-def manifest_split(
-    name: str, rows: Sequence[Row], *, official: int | None, make_sample: Callable[[Row], Sample]
-) -> Split:
-    """Make a split of manifest rows; rows whose audio is not there are counted, not an error."""
+def manifest_split(task: Task, split: str, rows: Sequence[Row], make_sample: Callable[[Row], Sample]) -> Split:
+    """Make a split of manifest rows; rows whose audio is not there are counted, not an error.
+
+    Args:
+        task: Whose split it is.
+        split: Its name.
+        rows: All of one split.
+        make_sample: Makes a sample of a row.
+
+    Raises:
+        CorpusAbsentError: There are no rows, or none has its audio.
+        ManifestError: A row is in another language than the task.
+    """
+    for row in rows:
+        if task.language and primary_subtag(row.language) not in ("", task.language):
+            raise ManifestError(
+                f"{row.where}: sample {row.id!r}: language is {row.language!r}, but it would be scored by the task's, "
+                f"{task.language!r}; make it a task of its own"
+            )
     found = [row for row in rows if row.has_audio]
+    if not found:
+        first = f" (first: {rows[0].audio[0].path})" if rows and rows[0].audio else ""
+        what = (
+            f"none of the manifest's {len(rows)} audio files is there{first}"
+            if rows
+            else "the manifest has no line of it"
+        )
+        raise CorpusAbsentError(
+            f"{task.name}:{split}: {what}; paths are taken relative to the manifest or to --data-dir, and splits from "
+            "the lines' own `split` or `source`"
+        )
     missing = tuple(row.id for row in rows if not row.has_audio)
-    return Split(name, tuple(make_sample(row) for row in found), Coverage(len(found), official, missing))
+    official = task.official_sizes.get(split)
+    return Split(split, tuple(make_sample(row) for row in found), Coverage(len(found), official, missing))
 
 
 def _canonical(name: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
-from evaluate.corpus import manifest_split, paired_split, rows_of_split, split_labels
+from evaluate.corpus import manifest_split, name_no_split, paired_split, rows_of_split
 from evaluate.errors import CorpusAbsentError, RequestError
 from evaluate.manifest import Row, read_manifest
 from evaluate.task import Split, Task
@@ -42,9 +42,9 @@ class SpeechTask(Task):
         return {}
 
     def read_split(self, split: str) -> Split:
-        official = self.official_sizes.get(split)
         if self._rows is not None:
-            return self._read_rows(split, self._rows, official)
+            rows = self._rows if name_no_split(self._rows) else rows_of_split(self._rows, split)
+            return manifest_split(self, split, rows, self._sample_of_row)
         folder = self.split_folder(split)
         if split not in self.present_splits():
             if self.root.is_dir() and split not in self.splits:
@@ -57,7 +57,7 @@ class SpeechTask(Task):
             split,
             audio=audio,
             transcripts=self.find_transcripts(split, audio),
-            official=official,
+            official=self.official_sizes.get(split),
             make_sample=self._sample,
         )
         if not read.samples:
@@ -65,7 +65,7 @@ class SpeechTask(Task):
         return read
 
     def read_default_splits(self) -> list[Split]:
-        if self._rows is not None and split_labels(self._rows) == [""] and len(self.default_splits) > 1:
+        if self._rows is not None and name_no_split(self._rows) and len(self.default_splits) > 1:
             raise RequestError(
                 f"the manifest does not say which split of {self.name} it is of; name it, e.g. --task "
                 f"{self.name}:{self.default_splits[0]}"
@@ -74,7 +74,7 @@ class SpeechTask(Task):
 
     def present_splits(self) -> tuple[str, ...]:
         if self._rows is not None:
-            if split_labels(self._rows) == [""]:
+            if name_no_split(self._rows):
                 return self.default_splits if len(self.default_splits) == 1 else ()
             return tuple(split for split in self.splits if rows_of_split(self._rows, split))
         parent = self.split_folder("x").parent
@@ -87,22 +87,6 @@ class SpeechTask(Task):
         listed = self.data_dir / f"{self.name}_eval.jsonl"  # the name of the Qwen-Audio evaluation's list
         path = self.manifest or (listed if listed.is_file() and not self.root.is_dir() else None)
         return None if path is None else read_manifest(path, data_dir=self.data_dir)
-
-    def _read_rows(self, split: str, rows: list[Row], official: int | None) -> Split:
-        labels = split_labels(rows)
-        chosen = rows if labels == [""] else rows_of_split(rows, split)  # a list without labels is of one split
-        if not chosen:
-            raise CorpusAbsentError(
-                f"{self.name}:{split}: no line of the manifest is of this split; its labels are {', '.join(labels)}"
-            )
-        read = manifest_split(split, chosen, official=official, make_sample=self._sample_of_row)
-        if not read.samples:
-            first = chosen[0].audio[0].path if chosen[0].audio else "no audio"
-            raise CorpusAbsentError(
-                f"{self.name}:{split}: none of the manifest's {len(chosen)} audio files is there (first: {first}); "
-                "paths are taken relative to the manifest or to --data-dir"
-            )
-        return read
 
     def _sample(self, utterance: str, audio: AudioRef, text: str) -> Sample:
         return Sample(
@@ -122,7 +106,7 @@ class SpeechTask(Task):
             prompt=self.prompt,
             references=row.references,
             kind=self.kind,
-            language=row.language or self.language,
+            language=self.language,
             groups={**self.groups_of(row.id), **row.groups},
         )
 

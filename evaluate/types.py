@@ -11,6 +11,11 @@ from numpy.typing import NDArray
 KINDS = ("asr", "translation", "captioning", "classification", "question-answering", "timestamps", "chat")
 
 
+def primary_subtag(language: str) -> str:
+    """Return the first part of a language tag, in lower case: "zh" of "zh-CN"."""
+    return language.lower().replace("_", "-").partition("-")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class AudioRef:
     """Where a stretch of audio is; whoever needs it reads it."""

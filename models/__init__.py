@@ -13,8 +13,8 @@ import yaml
 
 from evaluate.errors import RequestError
 from evaluate.model import ModelAdapter
+from evaluate.python_file import class_in
 from evaluate.registry import Registry, unknown_name
-from evaluate.task_file import class_in
 
 FAMILIES = {
     "whisper": "models.whisper:Whisper",

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from evaluate.metrics.base import Metric
 from evaluate.registry import Registry
+from evaluate.types import primary_subtag
 
 BUILTIN = {
     "wer": "evaluate.metrics.error_rate:WordErrorRate",
@@ -27,6 +28,5 @@ def create_metric(
     Raises:
         UnknownNameError: No metric or normaliser has the name.
     """
-    primary_subtag = language.lower().replace("_", "-").partition("-")[0]
-    metric: Metric = registry.get(name)(language=primary_subtag, normalizer=normalizer, choices=choices)
+    metric: Metric = registry.get(name)(language=primary_subtag(language), normalizer=normalizer, choices=choices)
     return metric

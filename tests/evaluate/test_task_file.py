@@ -97,8 +97,18 @@ def test_a_file_that_splits_share_is_divided_by_its_labels(kitchen: Path) -> Non
     manifest.write_text("\n".join(json.dumps({**r, "split": s}) for r, s in zip(rows, labels, strict=True)))
     task = load_task_class(kitchen)(Path())
     assert [len(task.read_split(name).samples) for name in ("dev", "test")] == [2, 1]
-    with pytest.raises(CorpusAbsentError, match=r"no line of .*kitchen\.jsonl is of this split; labels: dev, test"):
+    with pytest.raises(CorpusAbsentError, match="kitchen-sounds:x: the manifest has no line of it"):
         task.read_split("x")
+
+
+def test_a_row_in_another_language_than_the_task_is_an_error(kitchen: Path) -> None:
+    manifest = kitchen.with_name("kitchen.jsonl")
+    manifest.write_text(json.dumps({"id": "a", "references": ["tap"], "language": "zh"}))
+    with pytest.raises(
+        ManifestError,
+        match=r"kitchen\.jsonl:1: sample 'a': language is 'zh', but it would be scored by the task's, 'en'",
+    ):
+        load_task_class(kitchen)(Path()).read_split("test")
 
 
 def test_a_python_task_may_use_dataclasses(tmp_path: Path) -> None:

@@ -1,0 +1,47 @@
+"""Classes from a Python file of the user's own, outside any package."""
+
+import importlib.util
+import inspect
+import sys
+from pathlib import Path
+from typing import Any
+
+from evaluate.errors import RequestError
+
+
+def _import(path: Path) -> Any:
+    """Import a Python file by its path.
+
+    Raises:
+        RequestError: The file does not run.
+    """
+    spec = importlib.util.spec_from_file_location(f"otoscope_user_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise RequestError(f"{path}: not importable, expected a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up there
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise RequestError(f"{path}: importing it failed with {type(error).__name__}: {error}") from error
+    return module
+
+
+def class_in(path: Path, base: type[Any]) -> type[Any]:
+    """Return the one concrete subclass of `base` that a Python file defines.
+
+    Raises:
+        RequestError: There is none, or more than one.
+    """
+    module = _import(path)
+    classes = [
+        value
+        for value in vars(module).values()
+        if inspect.isclass(value)
+        and issubclass(value, base)
+        and value.__module__ == module.__name__
+        and not inspect.isabstract(value)
+    ]
+    if len(classes) != 1:
+        raise RequestError(f"{path}: {len(classes)} subclasses of {base.__name__} in it, expected exactly one")
+    return classes[0]
