@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,6 @@ def _parse_pairs(context: click.Context, parameter: click.Parameter, values: tup
     return pairs
 
 
-_Command = Callable[..., Any]
 _RESULTS_DIR = click.option(
     "--results-dir",
     type=click.Path(path_type=Path),

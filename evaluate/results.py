@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluate import __version__
-from evaluate.errors import RequestError, RunDamagedError, RunLockedError
+from evaluate.errors import RunDamagedError, RunLockedError
 from evaluate.types import Sample
 
 SCHEMA = 1
@@ -207,18 +207,6 @@ def read_scores(path: Path) -> dict[str, Any]:
         raise RunDamagedError(f"{path}: lacks {lacking}; score the run again")
     document["run_dir"] = str(path.parent)
     return document
-
-
-def open_run(folder: Path) -> RunDirectory:
-    """Return an existing run by its folder.
-
-    Raises:
-        RequestError: There is no run in the folder.
-    """
-    run = RunDirectory(folder)
-    if not run.scores.exists():
-        raise RequestError(f"{folder}: no scores.json in it, expected the folder of a finished run; see results/runs")
-    return run
 
 
 def comparable_signature(signature: str) -> str:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +62,6 @@ class Split:
     name: str
     samples: tuple[Sample, ...]
     coverage: Coverage
-
-    def limited(self, limit: int | None) -> "Split":
-        """Return the split with only its first `limit` samples."""
-        return self if limit is None else replace(self, samples=self.samples[:limit])
 
 
 class Task(ABC):
