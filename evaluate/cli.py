@@ -423,6 +423,30 @@ def report_command(results_dir: Path, out: Path | None, as_json: bool) -> None:
             click.echo(str(path))
 
 
+@cli.command("compare")
+@click.argument("first", type=click.Path(path_type=Path))
+@click.argument("second", type=click.Path(path_type=Path))
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="For resamples and permutations."
+)
+@_JSON
+def compare_command(first: Path, second: Path, seed: int, as_json: bool) -> None:
+    r"""Compare two runs (their folders) on the same samples: paired difference, interval, p-value, changed samples.
+
+    \b
+    Example:
+      otoscope compare results/runs/old/aishell1/test/0123456789ab results/runs/new/aishell1/test/ba9876543210
+    """
+    from evaluate.compare import compare_runs
+    from evaluate.tables import print_comparison
+
+    comparison = compare_runs(first, second, seed=seed)
+    if as_json:
+        _print_json(comparison)
+    else:
+        print_comparison(comparison)
+
+
 @cli.command("regression")
 @click.option("--baseline", type=click.Path(path_type=Path), required=True, help="JSON file to compare with.")
 @click.option("--junit", type=click.Path(path_type=Path), help="Write the outcome as JUnit XML too.")

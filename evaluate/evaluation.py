@@ -231,7 +231,7 @@ class Evaluation:
             "limit": record["limit"],
             "corpus_fingerprint": record["corpus_fingerprint"],
             "coverage": record["coverage"],
-            **score_log(selection.task, judged, run.predictions, Bootstrap(seed=self._settings.seed)),
+            **score_log(selection.task, judged, run, Bootstrap(seed=self._settings.seed)),
         }
         write_json(run.scores, scores)
         return {**scores, "run_dir": str(run.path)}

@@ -1,8 +1,8 @@
 """Where runs live and what stands in them.
 
-A run is the folder `runs/<model>/<task>/<split>/<run-id>/` with run.json, predictions.jsonl and scores.json. The run id
-is a hash of everything that determines the result, so the same command finds its own run again, and another model,
-prompt, option or corpus is another run.
+A run is the folder `runs/<model>/<task>/<split>/<run-id>/` with run.json, predictions.jsonl, scores.json and, for each
+sample, what was counted in sample_scores.jsonl. The run id is a hash of everything that determines the answers, so the
+same command finds its own run again, and another model, prompt, option or corpus is another run.
 """
 
 import hashlib
@@ -55,6 +55,7 @@ class RunDirectory:
         self.run_json = path / "run.json"
         self.predictions = path / "predictions.jsonl"
         self.scores = path / "scores.json"
+        self.sample_scores = path / "sample_scores.jsonl"
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -91,7 +92,7 @@ class RunDirectory:
 
     def set_aside(self) -> None:
         """Move what an earlier start left into `previous/<n>/`, so that the run begins anew and nothing is lost."""
-        there = [file for file in (self.run_json, self.predictions, self.scores) if file.exists()]
+        there = [file for file in (self.run_json, self.predictions, self.scores, self.sample_scores) if file.exists()]
         if not there:
             return
         earlier = self.path / "previous"

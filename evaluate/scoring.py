@@ -1,7 +1,8 @@
 """From answers to a scores document; no model is called, no audio read."""
 
+import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,37 +10,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluate import __version__
-from evaluate.errors import ManifestError, RequestError
+from evaluate.errors import ManifestError, RequestError, RunDamagedError
 from evaluate.manifest import read_hypotheses, read_references
 from evaluate.metrics import create_metric
 from evaluate.metrics.base import Judged, Metric, Rows, State
 from evaluate.normalizers import create_normalizer
-from evaluate.prediction_log import index_log, read_predictions
-from evaluate.results import SCHEMA
+from evaluate.prediction_log import encode_line, index_log, read_predictions
+from evaluate.results import SCHEMA, RunDirectory
 from evaluate.statistics import Bootstrap, bootstrap_interval
 from evaluate.task import Split, Task
 from evaluate.types import Failure, Prediction, Sample
 
-Items = Callable[[], Iterable[Judged]]  # gives the same items at each call; they are never all in memory
 
-
-def score_log(task: Task, split: Split, log: Path, bootstrap: Bootstrap) -> dict[str, Any]:
-    """Score a finished log, which has a line for each sample of the split.
+def score_log(task: Task, split: Split, run: RunDirectory, bootstrap: Bootstrap) -> dict[str, Any]:
+    """Score a finished log, which has a line for each sample of the split, and write what was counted per sample.
 
     Returns:
         The counts and metrics of a scores document.
     """
-    index = index_log(log)
+    index = index_log(run.predictions)
     ids = [sample.id for sample in split.samples]
 
     def items() -> Iterator[Judged]:
-        for sample, prediction in zip(split.samples, read_predictions(log, index, ids), strict=True):
+        for sample, prediction in zip(split.samples, read_predictions(run.predictions, index, ids), strict=True):
             yield _judge(task, sample, prediction)
 
-    return {
-        "primary": task.primary,
-        **score_items(task.scorers(split.name), items, bootstrap, scope=f"task:{task.name}@{task.version}"),
-    }
+    metrics = task.scorers(split.name)
+    rows = {metric.name: metric.rows(items()) for metric in metrics}
+    _write_sample_scores(run.sample_scores, items(), rows)
+    scope = f"task:{task.name}@{task.version}"
+    return {"primary": task.primary, **score_rows(metrics, items(), rows, bootstrap, scope=scope)}
 
 
 def score_files(
@@ -102,7 +102,7 @@ def score_files(
         "split": None,
         "model": None,
         "primary": scorers[0].name,
-        **score_items(scorers, items, Bootstrap(seed=seed)),
+        **score_rows(scorers, items(), {scorer.name: scorer.rows(items()) for scorer in scorers}, Bootstrap(seed=seed)),
     }
 
 
@@ -115,12 +115,48 @@ def _judge(task: Task, sample: Sample, prediction: Prediction) -> Judged:
     return Judged(sample.id, prediction.references, answer, state, prediction.groups)
 
 
-def score_items(metrics: Sequence[Metric], items: Items, bootstrap: Bootstrap, *, scope: str = "") -> dict[str, Any]:
-    """Score items by several metrics.
+def _write_sample_scores(path: Path, items: Iterable[Judged], rows: Mapping[str, Rows]) -> None:
+    """Write a line per sample: the answer that was extracted, and what each metric counted for it."""
+    temporary = path.with_suffix(".jsonl.tmp")
+    with temporary.open("wb") as file:
+        for number, item in enumerate(items):
+            counted = {name: of_metric[number].tolist() for name, of_metric in rows.items()}
+            line = {"id": item.sample_id, "state": item.state, "answer": item.answer, "counted": counted}
+            file.write(encode_line(line))
+    temporary.replace(path)
+
+
+def read_sample_scores(path: Path, metric: str) -> tuple[list[dict[str, Any]], Rows]:
+    """Read what was counted per sample.
+
+    Returns:
+        The samples' `id`, `state` and `answer`, and one metric's row of each, shape (samples, columns).
+
+    Raises:
+        RunDamagedError: The file is missing or of another form.
+    """
+    try:
+        lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+        rows = np.array([line.pop("counted")[metric] for line in lines], dtype=np.float64)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunDamagedError(f"{path}: no sample scores of {metric!r} in it ({error}); score the run again") from error
+    return lines, rows
+
+
+def score_rows(
+    metrics: Sequence[Metric],
+    items: Iterable[Judged],
+    rows: Mapping[str, Rows],
+    bootstrap: Bootstrap,
+    *,
+    scope: str = "",
+) -> dict[str, Any]:
+    """Sum what was counted per sample into values with intervals.
 
     Args:
         metrics: What to compute.
-        items: Gives the items, once per metric and once for the counts.
+        items: The samples, for their states and groups.
+        rows: What each metric counted, by its name; one row per item, in their order.
         bootstrap: Settings of the intervals.
         scope: What else the signature names, e.g. the task with its version.
 
@@ -130,7 +166,7 @@ def score_items(metrics: Sequence[Metric], items: Items, bootstrap: Bootstrap, *
     states: Counter[str] = Counter()
     failed: list[bool] = []
     groups: dict[str, list[str]] = {}
-    for item in items():
+    for item in items:
         states[item.state] += 1
         failed.append(item.state == "failed")
         for key, label in item.groups.items():
@@ -144,7 +180,7 @@ def score_items(metrics: Sequence[Metric], items: Items, bootstrap: Bootstrap, *
         "n_unparsed": states["unparsed"],
         "n_failed": states["failed"],
         "metrics": {
-            metric.name: _score(metric, metric.rows(items()), is_failed, groups, bootstrap, scope) for metric in metrics
+            metric.name: _score(metric, rows[metric.name], is_failed, groups, bootstrap, scope) for metric in metrics
         },
     }
 
@@ -168,6 +204,11 @@ def _score(
         "value_without_failed": _number(metric.value(rows[~is_failed].sum(axis=0))),
         **metric.details(totals),
         "signature": signature,
+        "settings": {
+            "language": metric.language,
+            "normalizer": metric.normalizer.name,
+            "choices": list(metric.choices),
+        },
         "by": {key: _score_groups(metric, rows, labels) for key, labels in groups.items()},
     }
 

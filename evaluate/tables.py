@@ -14,6 +14,7 @@ RATES = frozenset(
         *("spice", "spider", "fense", "cider", "meteor", "rouge_l", "bleu_1", "bleu_2", "bleu_3", "bleu_4"),
     }
 )
+MAX_SHOWN = 200  # characters of an answer
 MIN_WIDTH = 110  # where the output is no terminal, rich assumes 80 columns and wraps
 
 
@@ -94,3 +95,33 @@ def print_checks(checks: Sequence[Any]) -> None:
     ]
     columns = ["task", "model", "metric", "baseline", "found", "outcome"]
     print_table("Regression check", columns, rows, numeric=["baseline", "found"])
+
+
+def print_comparison(comparison: dict[str, Any]) -> None:
+    """Print what `evaluate.compare.compare_runs` found."""
+    rows = []
+    for name, found in comparison["metrics"].items():
+        arrow = "↑" if found["higher_is_better"] else "↓"
+        p_value = "–" if found["p_value"] is None else f"{found['p_value']:.4f}"
+        values = [format_value(name, value) for value in found["values"]]
+        cells = [format_value(name, found["difference"]), format_interval(name, found["ci"]), p_value]
+        rows.append([f"{name} {arrow}", *values, *cells])
+    models = [run["model"] for run in comparison["runs"]]
+    title = f"{comparison['task']}:{comparison['split']}, {comparison['n_samples']} samples: {models[0]} → {models[1]}"
+    columns = ["metric", "first", "second", "difference", "95 % interval", "p"]
+    print_table(title, columns, rows, numeric=columns[1:])
+    changed = [
+        [
+            one["id"],
+            *(format_value(comparison["primary"], value) for value in one["values"]),
+            *map(_shorten, one["answers"]),
+        ]
+        for one in comparison["changed"]
+    ]
+    columns = ["changed most", "first", "second", "first answer", "second answer"]
+    print_table("", columns, changed, numeric=["first", "second"])
+
+
+def _shorten(answer: str | None) -> str:
+    text = "(none)" if answer is None else " ".join(answer.split())
+    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"

@@ -438,7 +438,7 @@ def test_catalogues_list_and_describe(otoscope: Command) -> None:
         assert otoscope(command, "wat").status == 2
 
 
-@pytest.mark.parametrize("command", ["eval", "score", "tasks", "models", "metrics", "report", "regression"])
+@pytest.mark.parametrize("command", ["eval", "score", "tasks", "models", "metrics", "report", "compare", "regression"])
 def test_every_command_helps_with_an_example(otoscope: Command, command: str) -> None:
     result = otoscope(command, "--help")
     assert result.status == 0

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from evaluate.metrics.base import ratio
-from evaluate.statistics import Bootstrap, bootstrap_interval
+from evaluate.statistics import Bootstrap, bootstrap_interval, permutation_p_value
 
 
 def rate(totals: np.ndarray) -> np.ndarray:
@@ -44,3 +44,30 @@ def test_one_sample_has_no_interval() -> None:
 
 def test_a_value_that_is_never_defined_has_no_interval() -> None:
     assert bootstrap_interval(np.zeros((5, 2)), rate, Bootstrap()) is None
+
+
+def test_the_p_value_of_a_permutation_is_that_of_all_swaps() -> None:
+    # Three samples, errors of ten words each: all eight ways to swap, counted out
+    first, second = (np.array([[errors, 10.0] for errors in row]) for row in ((1, 2, 3), (4, 4, 4)))
+    gains = np.array([3, 2, 1])
+    observed = gains.sum()
+    all_signs = [[1 if one else -1 for one in signs] for signs in np.ndindex(2, 2, 2)]
+    exact = np.mean([abs(np.dot(gains, signs)) >= observed for signs in all_signs])
+    assert permutation_p_value(first, second, rate, permutations=20_000) == pytest.approx(exact, abs=0.01)
+
+
+def test_equal_systems_have_a_p_value_of_one_and_far_ones_a_small_one() -> None:
+    rows = np.stack([np.arange(60) % 4, np.full(60, 10)], axis=1).astype(float)
+    assert permutation_p_value(rows, rows.copy(), rate) == 1.0
+    worse = rows + np.array([3.0, 0.0])
+    assert permutation_p_value(rows, worse, rate) == pytest.approx(1 / 10_001)
+
+
+def test_under_no_difference_p_values_are_spread_evenly() -> None:
+    rng = np.random.default_rng(5)
+    p_values = []
+    for _ in range(200):
+        both = np.stack([rng.binomial(10, 0.2, (2, 80)), np.full((2, 80), 10)], axis=2).astype(float)
+        p_values.append(permutation_p_value(both[0], both[1], rate, permutations=500))
+    assert 0.4 < np.mean(p_values) < 0.6
+    assert np.mean(np.array(p_values) < 0.05) < 0.11

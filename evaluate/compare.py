@@ -1,0 +1,129 @@
+"""Two runs of one split side by side: what differs, how sure that is, and which samples make the difference.
+
+Both runs answered the same samples, so everything is paired: the interval resamples samples with both their answers,
+the p-value swaps them (see `evaluate.statistics`).
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluate.errors import RequestError
+from evaluate.metrics import create_metric
+from evaluate.metrics.base import Metric, Rows
+from evaluate.results import SCHEMA, RunDirectory, comparable_signature, read_scores
+from evaluate.scoring import read_sample_scores
+from evaluate.statistics import Bootstrap, bootstrap_interval, permutation_p_value
+
+NUM_CHANGED = 10  # how many of the samples that changed most are listed
+
+
+def compare_runs(first: Path, second: Path, *, seed: int = 0) -> dict[str, Any]:
+    """Compare two runs, metric by metric; a difference is the second's value less the first's.
+
+    Args:
+        first: Folder of a run.
+        second: Folder of another on the same samples.
+        seed: Of resamples and permutations.
+
+    Returns:
+        `task`, `split`, `runs`, `n_samples`, per metric `values`, `difference`, `ci`, `p_value`, and `changed`: the
+        samples whose primary metric changed most.
+
+    Raises:
+        RequestError: A folder holds no run, or the two cannot be compared.
+        RunDamagedError: A file of a run is not what it should be.
+    """
+    documents = [_scores_of(folder) for folder in (first, second)]
+    _refuse_different(documents)
+    primary = documents[0]["primary"]
+    comparison: dict[str, Any] = {
+        "schema": SCHEMA,
+        "task": documents[0]["task"],
+        "split": documents[0]["split"],
+        "runs": [{field: document[field] for field in ("model", "generation", "run_dir")} for document in documents],
+        "primary": primary,
+        "metrics": {},
+    }
+    shared = [name for name in documents[0]["metrics"] if name in documents[1]["metrics"]]
+    for name in shared:
+        scores = [document["metrics"][name] for document in documents]
+        metric = create_metric(name, **scores[0]["settings"])
+        samples, rows = _paired(documents, name)
+        comparison["n_samples"] = len(rows[0])
+        comparison["metrics"][name] = _difference(metric, scores, rows, seed)
+        if name == primary:
+            comparison["changed"] = _most_changed(metric, samples, rows)
+    return comparison
+
+
+def _scores_of(folder: Path) -> dict[str, Any]:
+    path = RunDirectory(folder).scores
+    if not path.is_file():
+        raise RequestError(f"{folder}: no scores.json in it, expected the folder of a scored run; see results/runs")
+    return read_scores(path)
+
+
+def _refuse_different(documents: list[dict[str, Any]]) -> None:
+    """Raise where two runs did not do the same thing."""
+    for field in ("task", "split", "task_version", "primary"):
+        values = [document[field] for document in documents]
+        if values[0] != values[1]:
+            raise RequestError(
+                f"the runs differ in {field}: {values[0]!r} and {values[1]!r}; compare runs of one split"
+            )
+    signatures = [comparable_signature(one["metrics"][one["primary"]]["signature"]) for one in documents]
+    if signatures[0] != signatures[1]:
+        raise RequestError(
+            f"the runs were scored in different ways: {signatures[0]} and {signatures[1]}; score one again"
+        )
+
+
+def _paired(documents: list[dict[str, Any]], metric: str) -> tuple[list[list[dict[str, Any]]], list[Rows]]:
+    """Return both runs' samples and rows, the second's in the order of the first's."""
+    paths = [RunDirectory(Path(document["run_dir"])).sample_scores for document in documents]
+    (samples, rows), (other_samples, other_rows) = (read_sample_scores(path, metric) for path in paths)
+    position = {sample["id"]: number for number, sample in enumerate(other_samples)}
+    unpaired = {sample["id"] for sample in samples} ^ position.keys()
+    if unpaired:
+        raise RequestError(
+            f"{len(unpaired)} samples are in one run only, e.g. {min(unpaired)!r}; compare runs on the same samples"
+        )
+    order = [position[sample["id"]] for sample in samples]
+    return [samples, [other_samples[number] for number in order]], [rows, other_rows[order]]
+
+
+def _difference(metric: Metric, scores: list[dict[str, Any]], rows: list[Rows], seed: int) -> dict[str, Any]:
+    width = rows[0].shape[1]
+
+    def difference(totals: Rows) -> NDArray[np.float64]:
+        result: NDArray[np.float64] = metric.value(totals[..., width:]) - metric.value(totals[..., :width])
+        return result
+
+    values = [score["value"] for score in scores]
+    interval = bootstrap_interval(np.concatenate(rows, axis=1), difference, Bootstrap(seed=seed))
+    return {
+        "values": values,
+        "difference": None if None in values else values[1] - values[0],
+        "ci": None if interval is None else list(interval),
+        "p_value": permutation_p_value(rows[0], rows[1], metric.value, seed=seed),
+        "higher_is_better": metric.higher_is_better,
+    }
+
+
+def _most_changed(metric: Metric, samples: list[list[dict[str, Any]]], rows: list[Rows]) -> list[dict[str, Any]]:
+    """Return the samples whose own value moved most, largest change first; a value without a reference counts as 0."""
+    values = [np.nan_to_num(metric.value(of_run)) for of_run in rows]
+    changes = np.abs(values[1] - values[0])
+    order = np.argsort(-changes, kind="stable")[:NUM_CHANGED]
+    return [
+        {
+            "id": samples[0][number]["id"],
+            "values": [float(of_run[number]) for of_run in values],
+            "answers": [of_run[number]["answer"] for of_run in samples],
+        }
+        for number in order
+        if changes[number] > 0
+    ]

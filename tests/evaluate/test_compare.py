@@ -1,0 +1,71 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Command = Callable[..., Any]
+Write = Callable[..., Path]
+IDS = ("11-22-0000", "11-22-0001", "33-44-0000")
+
+
+@pytest.fixture
+def score(otoscope: Command, librispeech: Path, write_jsonl: Write, tmp_path: Path) -> Callable[..., str]:
+    """Score three answers as a run of LibriSpeech test-clean; returns its folder."""
+
+    def run(name: str, *answers: str, split: str = "test-clean", ids: tuple[str, ...] = IDS) -> str:
+        lines = [{"id": sample_id, "hypothesis": text} for sample_id, text in zip(ids, answers, strict=True)]
+        result = otoscope(
+            *("score", "--task", f"librispeech:{split}", "--model-name", name, "--data-dir", librispeech, "--json"),
+            *("--predictions", write_jsonl("p.jsonl", *lines), "--results-dir", tmp_path / "results"),
+        )
+        assert result.status == 0
+        return str(result.json["run_dir"])
+
+    return run
+
+
+def test_the_difference_is_second_less_first_with_interval_and_p_value(otoscope: Command, score: Command) -> None:
+    first = score("a", "one", "another tone", "x y z")  # 1 + 0 + 3 errors of 7 words
+    second = score("b", "one tone", "another tone", "a third one")
+    found = otoscope("compare", first, second, "--json").json
+    assert [run["model"] for run in found["runs"]] == ["a", "b"]
+    wer = found["metrics"]["wer"]
+    assert wer["values"] == [pytest.approx(4 / 7), 0]
+    assert wer["difference"] == pytest.approx(-4 / 7)
+    assert wer["ci"][0] <= wer["difference"] <= wer["ci"][1] <= 0
+    assert wer["p_value"] == pytest.approx(0.5, abs=0.02)  # of the four ways to swap two samples two are as extreme
+    assert [one["id"] for one in found["changed"]] == ["33-44-0000", "11-22-0000"]
+    assert found["changed"][0]["answers"] == ["x y z", "a third one"]
+    back = otoscope("compare", second, first, "--json").json["metrics"]["wer"]
+    assert back["difference"] == pytest.approx(4 / 7)
+
+
+def test_the_table_names_both_runs(otoscope: Command, score: Command) -> None:
+    result = otoscope("compare", score("a", "one", "x", "y"), score("b", "one tone", "x", "y"))
+    assert result.status == 0
+    assert "librispeech:test-clean, 3 samples: a → b" in result.stdout
+    assert "11-22-0000" in result.stdout
+
+
+def test_a_run_against_itself_does_not_differ(otoscope: Command, score: Command) -> None:
+    run = score("a", "one", "x", "y")
+    found = otoscope("compare", run, run, "--json").json
+    assert (found["metrics"]["wer"]["difference"], found["metrics"]["wer"]["p_value"]) == (0, 1)
+    assert found["changed"] == []
+
+
+def test_runs_that_cannot_be_compared_are_errors(otoscope: Command, score: Command, tmp_path: Path) -> None:
+    run = score("a", "one", "x", "y")
+    other = score("a", "two tones", "the last", split="test-other", ids=("55-66-0000", "55-66-0001"))
+    result = otoscope("compare", run, other)
+    assert (result.status, "the runs differ in split: 'test-clean' and 'test-other'" in result.stderr) == (2, True)
+    result = otoscope("compare", run, tmp_path)
+    assert (result.status, "no scores.json in it" in result.stderr) == (2, True)
+    lines = Path(run, "sample_scores.jsonl")
+    lines.write_text("".join(lines.read_text().splitlines(keepends=True)[1:]))
+    result = otoscope("compare", score("b", "one", "x", "z"), run)
+    assert (result.status, "1 samples are in one run only, e.g. '11-22-0000'" in result.stderr) == (2, True)
+    lines.unlink()
+    result = otoscope("compare", run, run)
+    assert (result.status, "no sample scores of 'wer' in it" in result.stderr) == (4, True)
