@@ -40,7 +40,8 @@ def print_table(
     console = Console()
     if not console.is_terminal:
         console = Console(width=max(console.width, MIN_WIDTH))
-    table = Table(title=Text(title), title_justify="left", title_style="bold", header_style="bold")
+    console.print(Text(title, style="bold"))  # not the table's own title, which wraps at the table's width
+    table = Table(header_style="bold")
     for column in columns:
         table.add_column(Text(column), justify="right" if column in numeric else "left", overflow="fold")
     for row in rows:
