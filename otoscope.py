@@ -1,25 +1,29 @@
-"""The `otoscope` command: makes sure that `evaluate` is ours, then starts it.
+"""The `otoscope` command: makes sure that `evaluate`, `tasks` and `models` are ours, then starts it.
 
-Hugging Face publishes a distribution that is imported as `evaluate` too. Where both are installed, the one that
-comes first on `sys.path` wins, so this launcher, whose own name is not contested, looks before it imports.
+Hugging Face publishes a distribution that is imported as `evaluate` too, and many projects have a folder `models`.
+Where several are importable, the one that comes first on `sys.path` wins, so this launcher, whose own name is not
+contested, looks before it imports.
 """
 
 import importlib.util
 import sys
 from pathlib import Path
 
+MARKS = {"evaluate": "Otoscope", "tasks": "find_task_class", "models": "create_model"}  # what stands in ours alone
+
 
 def main() -> None:
-    """Run the command line; exit 2 with one line where another `evaluate` would be imported."""
-    spec = importlib.util.find_spec("evaluate")
-    origin = Path(spec.origin) if spec and spec.origin else None
-    if origin is None or "Otoscope" not in origin.read_text(encoding="utf-8", errors="replace"):
-        print(
-            f"error: `import evaluate` finds {origin or 'nothing'}, which is not Otoscope's; another distribution "
-            "named evaluate hides it: pip uninstall evaluate, or install otoscope in an environment of its own",
-            file=sys.stderr,
-        )
-        raise SystemExit(2)
+    """Run the command line; exit 2 with one line where another package would be imported in place of ours."""
+    for name, mark in MARKS.items():
+        spec = importlib.util.find_spec(name)
+        origin = Path(spec.origin) if spec and spec.origin else None
+        if origin is None or mark not in origin.read_text(encoding="utf-8", errors="replace"):
+            print(
+                f"error: `import {name}` finds {origin or 'nothing'}, which is not Otoscope's; another one hides it: "
+                f"pip uninstall {name}, start elsewhere, or give otoscope an environment of its own",
+                file=sys.stderr,
+            )
+            raise SystemExit(2)
 
     from evaluate.cli import main as run_command
 

@@ -1,6 +1,6 @@
 """`python -m evaluate` is the `otoscope` command."""
 
-from evaluate.cli import main
+from otoscope import main
 
 if __name__ == "__main__":
     main()

@@ -1,15 +1,41 @@
-"""What there is, as JSON-ready rows: tasks, model families, metrics, normalisers, each from its own class."""
+"""What there is, as JSON-ready rows: tasks, models, metrics, normalisers, each described by its own class."""
 
 import inspect
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from evaluate.metrics.base import Metric
-from evaluate.model import ModelAdapter
-from evaluate.normalizers import Normalizer
+from evaluate.errors import RequestError
+from evaluate.metrics import registry as metrics
+from evaluate.normalizers import registry as normalizers
 from evaluate.task import Task
 
+Description = dict[str, Any]
 
-def describe_task(task: type[Task]) -> dict[str, Any]:
+
+def describe_each(names: Iterable[str], describe: Callable[[str], Description], *, strict: bool) -> list[Description]:
+    """Return a row per name.
+
+    Args:
+        names: What to describe.
+        describe: Loads what a name stands for and returns its row.
+        strict: Whether a name that does not load raises; otherwise its row says so, since a broken plug-in must not
+            hide the others.
+
+    Raises:
+        RequestError: A name does not load, if strict.
+    """
+    rows = []
+    for name in names:
+        try:
+            rows.append(describe(name))
+        except RequestError as error:
+            if strict:
+                raise
+            rows.append({"name": name, "description": f"broken: {error}"})
+    return rows
+
+
+def describe_task(task: type[Task]) -> Description:
     """Return everything about a task."""
     return {
         "name": task.name,
@@ -28,33 +54,36 @@ def describe_task(task: type[Task]) -> dict[str, Any]:
     }
 
 
-def describe_family(name: str, adapter: type[ModelAdapter]) -> dict[str, Any]:
-    """Return everything about a model family."""
+def describe_model(name: str) -> Description:
+    """Return everything about a model family or short name; its settings are what `--model-arg` takes."""
+    from models import SHORT_NAMES, registry
+
+    stands_for = SHORT_NAMES.get(name, f"{name}:WHERE")
+    adapter = registry.get(stands_for.partition(":")[0])
     parameters = inspect.signature(adapter).parameters.values()
-    settings = [one.name for one in parameters if one.kind is inspect.Parameter.KEYWORD_ONLY]
+    keywords = [one.name for one in parameters if one.kind is inspect.Parameter.KEYWORD_ONLY]
     return {
-        "name": f"{name}:",
-        "stands_for": f"{name}:WHERE",
-        "settings": settings,
-        "description": _first_line(inspect.getmodule(adapter) or adapter),
+        "name": name if name in SHORT_NAMES else f"{name}:",
+        "stands_for": stands_for,
+        "settings": [keyword for keyword in keywords if keyword not in ("device", "dtype")],
+        "description": _first_line(inspect.getmodule(adapter)) or _first_line(adapter),
     }
 
 
-def describe_short_name(name: str, spec: str) -> dict[str, Any]:
-    """Return what a short name stands for."""
-    return {"name": name, "stands_for": spec, "settings": [], "description": ""}
-
-
-def describe_metric(name: str, metric: type[Metric]) -> dict[str, Any]:
-    """Return everything about a metric."""
+def describe_metric_or_normalizer(name: str) -> Description:
+    """Return everything about a metric or a normaliser."""
+    if name in normalizers.names():
+        return {
+            "name": name,
+            "what": "normaliser",
+            "better": "",
+            "description": _first_line(normalizers.get(name)),
+        }
+    metric = metrics.get(name)
     better = "higher" if metric.higher_is_better else "lower"
     return {"name": name, "what": "metric", "better": better, "description": _first_line(metric)}
 
 
-def describe_normalizer(name: str, normalizer: type[Normalizer]) -> dict[str, Any]:
-    """Return everything about a normaliser."""
-    return {"name": name, "what": "normaliser", "better": "", "description": _first_line(normalizer)}
-
-
 def _first_line(documented: Any) -> str:
-    return (inspect.getdoc(documented) or "").partition("\n")[0]
+    """Return the first line of what is written at a module or class itself, not at a base of it."""
+    return inspect.cleandoc(getattr(documented, "__doc__", None) or "").partition("\n")[0]

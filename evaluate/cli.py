@@ -39,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OtoscopeError as error:
         status = _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
+        notice("interrupted")
         status = INTERRUPTED
     except SystemExit as stop:
         # click ends so, with 1, where the reader of a pipe has gone; 1 would say that a check failed
@@ -100,7 +101,7 @@ _COMPLETE = click.option("--require-complete", is_flag=True, help="A partial cor
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="otoscope")
 def cli() -> None:
-    r"""Hearing tests for audio-language models.
+    """Hearing tests for audio-language models.
 
     \b
     Example:
@@ -161,7 +162,7 @@ def eval_command(
     allow_failures: int,
     as_json: bool,
 ) -> int:
-    r"""Evaluate a model on tasks: run, score, print the scores. The same command goes on where it was stopped.
+    """Evaluate a model on tasks: run, score, print the scores. The same command goes on where it was stopped.
 
     \b
     Example:
@@ -177,6 +178,8 @@ def eval_command(
             "no model named; add --model (make: MODEL=), e.g. whisper:openai/whisper-base or a checkpoint's folder "
             "whisper:/models/whisper-base; see otoscope models"
         )
+    if not max_batch_seconds > 0:  # nan, which a range lets pass
+        raise RequestError(f"--max-batch-seconds is {max_batch_seconds}, expected a number above 0")
     settings = EvaluationSettings(
         results_dir=results_dir,
         limit=limit,
@@ -282,7 +285,7 @@ def score_command(
     allow_failures: int,
     as_json: bool,
 ) -> int:
-    r"""Score the answers of an outside system: as a run of a task, or against a file of references.
+    """Score the answers of an outside system: as a run of a task, or against a file of references.
 
     \b
     Examples:
@@ -322,64 +325,55 @@ def score_command(
 @_TASKS_DIR
 @_JSON
 def tasks_command(name: str | None, tasks_dir: Path | None, as_json: bool) -> None:
-    r"""List the tasks; with a NAME, everything about one.
+    """List the tasks; with a NAME, everything about one.
 
     \b
     Example:
       otoscope tasks librispeech
     """
-    from evaluate.catalogue import describe_task
+    from evaluate.catalogue import describe_each, describe_task
     from tasks import find_task_class, task_registry
 
     names = [name] if name else task_registry(tasks_dir).names()
-    described = [describe_task(find_task_class(one, tasks_dir=tasks_dir)) for one in names]
-    _print_catalogue(
-        "tasks", described, ("name", "kind", "languages", "splits", "primary", "description"), name, as_json
-    )
+    rows = describe_each(names, lambda one: describe_task(find_task_class(one, tasks_dir=tasks_dir)), strict=bool(name))
+    _print_catalogue("tasks", rows, ("name", "kind", "languages", "splits", "primary", "description"), name, as_json)
 
 
 @cli.command("models")
 @click.argument("name", required=False)
 @_JSON
 def models_command(name: str | None, as_json: bool) -> None:
-    r"""List the model families and short names; with a NAME, everything about one.
+    """List the model families and short names; with a NAME, everything about one.
 
     \b
     Example:
       otoscope models whisper
     """
-    from evaluate.catalogue import describe_family, describe_short_name
+    from evaluate.catalogue import describe_each, describe_model
     from models import SHORT_NAMES, registry
 
-    if name in SHORT_NAMES:
-        described = [describe_short_name(name, SHORT_NAMES[name])]
-    elif name is not None:
-        described = [describe_family(name.removesuffix(":"), registry.get(name.removesuffix(":")))]
-    else:
-        described = [describe_family(family, registry.get(family)) for family in registry.names()]
-        described += [describe_short_name(short, full) for short, full in SHORT_NAMES.items()]
-    _print_catalogue("models", described, ("name", "stands_for", "settings", "description"), name, as_json)
+    names = [name.removesuffix(":")] if name else [*registry.names(), *SHORT_NAMES]
+    rows = describe_each(names, describe_model, strict=bool(name))
+    _print_catalogue("models", rows, ("name", "stands_for", "settings", "description"), name, as_json)
 
 
 @cli.command("metrics")
 @click.argument("name", required=False)
 @_JSON
 def metrics_command(name: str | None, as_json: bool) -> None:
-    r"""List metrics and normalisers; with a NAME, everything about one.
+    """List metrics and normalisers; with a NAME, everything about one.
 
     \b
     Example:
       otoscope metrics wer
     """
-    from evaluate.catalogue import describe_metric, describe_normalizer
+    from evaluate.catalogue import describe_each, describe_metric_or_normalizer
     from evaluate.metrics import registry as metrics
     from evaluate.normalizers import registry as normalizers
 
-    described = [describe_metric(one, metrics.get(one)) for one in metrics.names() if name in (None, one)]
-    described += [describe_normalizer(one, normalizers.get(one)) for one in normalizers.names() if name in (None, one)]
-    if name and not described:
-        metrics.get(name)  # raises, with near matches
-    _print_catalogue("metrics and normalisers", described, ("name", "what", "better", "description"), name, as_json)
+    names = [name] if name else [*metrics.names(), *normalizers.names()]
+    rows = describe_each(names, describe_metric_or_normalizer, strict=bool(name))
+    _print_catalogue("metrics and normalisers", rows, ("name", "what", "better", "description"), name, as_json)
 
 
 def _print_catalogue(
@@ -391,15 +385,18 @@ def _print_catalogue(
         return
     if name:
         for key, value in described[0].items():
-            click.echo(f"{key}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
+            click.echo(f"{key}: {_shown(value)}")
         return
     from evaluate.tables import print_table
 
-    cells = [
-        [", ".join(map(str, row[key])) if isinstance(row[key], list) else str(row[key]) for key in columns]
-        for row in described
-    ]
-    print_table(title, columns, cells)
+    print_table(title, columns, [[_shown(row.get(column, "")) for column in columns] for row in described])
+
+
+def _shown(value: Any) -> str:
+    """Return a field for people: lists and tables of numbers without their brackets."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {content}" for key, content in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 @cli.command("report")
@@ -407,7 +404,7 @@ def _print_catalogue(
 @click.option("--out", type=click.Path(path_type=Path), help="Where to write; default: report/ in the results folder.")
 @_JSON
 def report_command(results_dir: Path, out: Path | None, as_json: bool) -> None:
-    r"""Write leaderboard.md and leaderboard.csv from the runs, published figures beside them.
+    """Write leaderboard.md and leaderboard.csv from the runs, published figures beside them.
 
     \b
     Example:
@@ -431,7 +428,7 @@ def report_command(results_dir: Path, out: Path | None, as_json: bool) -> None:
 )
 @_JSON
 def compare_command(first: Path, second: Path, seed: int, as_json: bool) -> None:
-    r"""Compare two runs (their folders) on the same samples: paired difference, interval, p-value, changed samples.
+    """Compare two runs (their folders) on the same samples: paired difference, interval, p-value, changed samples.
 
     \b
     Example:
@@ -454,7 +451,7 @@ def compare_command(first: Path, second: Path, seed: int, as_json: bool) -> None
 @_RESULTS_DIR
 @_JSON
 def regression_command(baseline: Path, junit: Path | None, update: bool, results_dir: Path, as_json: bool) -> int:
-    r"""Compare the newest runs with a baseline; exit 1 where a score got worse, a run is missing or a setting moved.
+    """Compare the newest runs with a baseline; exit 1 where a score got worse, a run is missing or a setting moved.
 
     \b
     Example:

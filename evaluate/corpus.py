@@ -7,7 +7,7 @@ from pathlib import Path
 from evaluate.errors import CorpusAbsentError, CorpusError, ManifestError
 from evaluate.manifest import Row
 from evaluate.task import Coverage, Split, Task
-from evaluate.types import AudioRef, Sample, primary_subtag
+from evaluate.types import AudioRef, Sample
 
 
 def read_transcripts(paths: Sequence[Path]) -> dict[str, str]:
@@ -103,7 +103,7 @@ def manifest_split(task: Task, split: str, rows: Sequence[Row], make_sample: Cal
         ManifestError: A row is in another language than the task.
     """
     for row in rows:
-        if task.language and primary_subtag(row.language) not in ("", task.language):
+        if task.language and row.language not in ("", task.language):
             raise ManifestError(
                 f"{row.where}: sample {row.id!r}: language is {row.language!r}, but it would be scored by the task's, "
                 f"{task.language!r}; make it a task of its own"

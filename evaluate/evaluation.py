@@ -78,7 +78,7 @@ class Evaluation:
             split=split.name,
             run_id=digest(facts)[:12],
         )
-        with run.locked():
+        with run.locked(), _named_in_errors(run):
             if self._settings.fresh:
                 run.set_aside()
             record = self._record(run, facts, selection)
@@ -225,6 +225,7 @@ class Evaluation:
             "model": record["model"],
             "model_revision": record.get("model_revision"),
             "model_dtype": record.get("model_dtype"),
+            "model_arguments": record["model_arguments"],
             "generation": self._changed_options(selection.task, record["generation"]),
             "run_id": record["run_id"],
             "created": now(),
@@ -240,3 +241,14 @@ class Evaluation:
         """Return the generation options that differ from the task's own: they make another system of a model."""
         own = asdict(task.generation_options())
         return {name: value for name, value in used.items() if value != own[name]}
+
+
+@contextmanager
+def _named_in_errors(run: RunDirectory) -> Iterator[None]:
+    """Give the run's folder to errors of the system that name no file: a full disk shows in a write, not in a name."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(run.path)
+        raise

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from evaluate.errors import ManifestError
-from evaluate.types import AudioRef, Failure
+from evaluate.types import AudioRef, Failure, primary_subtag
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ def _own_row(where: str, record: dict[str, Any], folders: tuple[Path, ...]) -> R
         id=_string(where, record, "id"),
         audio=tuple(AudioRef(_resolve(one, folders), start_s or 0.0, duration_s) for one in paths),
         references=_references(where, record, "references"),
-        language=_string(where, record, "language", default=""),
+        language=primary_subtag(_string(where, record, "language", default="")),
         question=_string(where, record, "question", default=""),
         split=_string(where, record, "split", default=""),
         groups=groups,

@@ -41,13 +41,20 @@ class ManifestTask(Task):
         return Sample(
             id=row.id,
             audio=row.audio,
-            prompt=self.prompt.replace("{choices}", ", ".join(self.choices)).replace("{question}", row.question),
+            prompt=self._prompt(row),
             references=tuple(self._label(row, text) for text in row.references) if self.choices else row.references,
             kind=self.kind,
             language=self.language or row.language,
             groups=row.groups,
             choices=self.choices,
         )
+
+    def _prompt(self, row: Row) -> str:
+        """Return what is asked of a row; its question stands where the prompt says so, else behind it."""
+        prompt = self.prompt.replace("{choices}", ", ".join(self.choices))
+        if "{question}" in prompt or not row.question:
+            return prompt.replace("{question}", row.question)
+        return f"{prompt}\n{row.question}" if prompt else row.question
 
     def _label(self, row: Row, reference: str) -> str:
         """Return the choice that a reference is."""

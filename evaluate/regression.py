@@ -1,11 +1,12 @@
 """The regression check: the newest runs against a baseline file.
 
-    {"schema": 1, "scores": [{"task", "split", "model", "limit", "generation", "metric", "value", "higher_is_better",
-                              "n_total", "n_failed", "corpus_fingerprint", "signature", "tolerance"}]}
+    {"schema": 1, "scores": [{"task", "split", "model", "model_arguments", "limit", "generation", "metric", "value",
+                              "higher_is_better", "n_total", "n_failed", "corpus_fingerprint", "signature",
+                              "tolerance"}]}
 
-A score of the baseline is held against the newest run of the same model, task, split, limit and generation options. It
-regresses where it is worse by more than its tolerance. A run that is missing, on another corpus, with more failures, or
-scored in another way fails too: a comparison that cannot be made must not pass. A baseline is written by
+A score of the baseline is held against the newest run of the same model, task, split, limit and options. It regresses
+where it is worse by more than its tolerance. A run that is missing, on another corpus, with more failures, or scored in
+another way fails too: a comparison that cannot be made must not pass. A baseline is written by
 `otoscope regression --update`; what `otoscope eval --json` prints is one too, without tolerances.
 """
 
@@ -29,9 +30,10 @@ _FIELDS: dict[str, tuple[type, ...]] = {
     "n_failed": (int,),
     "limit": (int, type(None)),
     "generation": (dict,),
+    "model_arguments": (dict,),
     "tolerance": (int, float),
 }
-_RunKey = tuple[str, str, str, str]  # task, split, model, and limit with generation options as JSON
+_RunKey = tuple[str, str, str, str]  # task, split, model, and limit with all options as JSON
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -146,7 +148,7 @@ def _newest_scores(results_dir: Path) -> dict[_RunKey, dict[str, Any]]:
 
 
 def _key(record: dict[str, Any]) -> _RunKey:
-    options = json.dumps([record["limit"], record["generation"]], sort_keys=True)
+    options = json.dumps([record["limit"], record["generation"], record["model_arguments"]], sort_keys=True)
     return record["task"], record["split"], record["model"], options
 
 
@@ -159,7 +161,17 @@ def _entry_of(document: dict[str, Any]) -> dict[str, Any]:
     """Return a scores document's primary metric as an entry of a baseline."""
     metric = document["primary"]
     score = document["metrics"][metric]
-    copied = ("task", "split", "model", "limit", "generation", "n_total", "n_failed", "corpus_fingerprint")
+    copied = (
+        "task",
+        "split",
+        "model",
+        "model_arguments",
+        "limit",
+        "generation",
+        "n_total",
+        "n_failed",
+        "corpus_fingerprint",
+    )
     return {
         **{field: document[field] for field in copied},
         "metric": metric,

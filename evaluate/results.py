@@ -26,7 +26,7 @@ from evaluate.types import Sample
 SCHEMA = 1
 SCORES_FIELDS = (
     *("task", "task_version", "split", "model", "created", "primary", "metrics", "limit", "coverage"),
-    *("corpus_fingerprint", "generation", "n_total", "n_scored", "n_unparsed", "n_failed"),
+    *("corpus_fingerprint", "model_arguments", "generation", "n_total", "n_scored", "n_unparsed", "n_failed"),
 )
 RECORDED_PACKAGES = (
     *("torch", "transformers", "tokenizers", "numpy", "huggingface-hub"),

@@ -85,6 +85,9 @@ def _select(
 ) -> list[Selection]:
     """Read the splits of a task that were asked for, and say how much of them is here."""
     splits = [task.read_split(split_name)] if split_name else task.read_default_splits()
+    for split in splits:
+        if split.name not in (*task.splits, *task.present_splits()):
+            raise task.unknown_split(split.name, task.present_splits())
     # Asked after reading, since a model on a hub is slower to ask than a folder.
     if reason := model.refusal(task):
         raise _CannotBeDoneError(f"{model.name} cannot do {task.name}: {reason}; see otoscope models")

@@ -111,7 +111,8 @@ class SpeechTask(Task):
         )
 
     def _not_here(self, split: str, found: str) -> CorpusAbsentError:
-        inside = " (--data-dir is the folder above it)" if (self.data_dir / split).is_dir() else ""
+        is_inside = self.data_dir.resolve().name == self.top_folder or (self.data_dir / split).is_dir()
+        inside = " (--data-dir is the folder above it)" if is_inside else ""
         return CorpusAbsentError(
             f"{self.name}:{split} is not here: {found}{inside}; {self.how_to_get}, "
             "or name the folder that holds it with --data-dir, or a list with --manifest"

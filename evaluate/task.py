@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evaluate.errors import CorpusError, UnknownNameError
+from evaluate.errors import CorpusAbsentError, CorpusError, UnknownNameError
 from evaluate.metrics import create_metric
 from evaluate.metrics.base import Metric
 from evaluate.registry import unknown_name
@@ -119,8 +119,15 @@ class Task(ABC):
         Raises:
             CorpusAbsentError: None of them is here.
         """
-        present = [name for name in self.default_splits if name in self.present_splits()]
-        return [self.read_split(name) for name in present or self.default_splits[:1]]
+        read, absent = [], []
+        for name in self.default_splits:
+            try:
+                read.append(self.read_split(name))
+            except CorpusAbsentError as error:
+                absent.append(error)
+        if not read:
+            raise absent[0]
+        return read
 
     def scorers(self, split: str) -> tuple[Metric, ...]:
         """Return the metrics of a split, set up for its language and labels."""

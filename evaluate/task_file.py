@@ -22,7 +22,7 @@ from evaluate.metrics import registry as metric_registry
 from evaluate.python_file import class_in
 from evaluate.registry import unknown_name
 from evaluate.task import Task
-from evaluate.types import KINDS
+from evaluate.types import KINDS, primary_subtag
 
 TASK_SUFFIXES = (".yaml", ".yml", ".py")
 _REQUIRED = ("name", "kind", "manifest", "metrics")
@@ -67,6 +67,7 @@ def _class_of_yaml(path: Path) -> type[Task]:
     splits = tuple(str(split) for split in manifests)
     attributes = {
         **{field: facts[field] for field in (*_TEXTS, "kind") if field in facts},
+        "language": primary_subtag(facts.get("language", "")),
         "version": str(facts.get("version", "1")),
         "splits": splits,
         "default_splits": (_SINGLE_SPLIT,) if _SINGLE_SPLIT in splits else splits,

@@ -6,6 +6,7 @@ baseline:majority   answers the most frequent reference of the split
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from evaluate.errors import RequestError
 from evaluate.model import ModelAdapter
@@ -27,6 +28,9 @@ class Baseline(ModelAdapter):
         self.name = f"baseline:{where}"
         self._kind = where
         self._answer = ""
+
+    def identity(self) -> dict[str, Any]:
+        return {"answer": self._answer}  # the split's most frequent reference, also of what lies beyond --limit
 
     def begin(self, task: Task, split: Split, asked: Sequence[Sample]) -> None:
         if self._kind == "majority":

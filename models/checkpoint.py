@@ -26,6 +26,9 @@ class Checkpoint:
     """
 
     def __init__(self, where: str, *, revision: str = "main") -> None:
+        if not where:
+            raise RequestError("no checkpoint named; expected a folder or a hub id after the colon, like owner/name")
+        where = str(Path(where).expanduser()) if where.startswith("~") else where
         self.where = where
         self.revision = revision
         self.folder: Path | None = Path(where) if Path(where).is_dir() else None
@@ -69,13 +72,15 @@ class Checkpoint:
             return path if path.is_file() else None
         from huggingface_hub import hf_hub_download
         from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
+        from huggingface_hub.utils import logging
 
+        logging.set_verbosity_error()  # one line of ours instead of one for each of its tries
         try:
             return Path(hf_hub_download(self.where, file_name, revision=self.revision))
         except LocalEntryNotFoundError as error:  # a subclass of EntryNotFoundError: the hub was not asked at all
             raise ModelLoadError(
-                f"{self.where}: not in the local cache, and the hub cannot be reached; "
-                "check the network, or name a local folder"
+                f"{self.where}: no such folder here, not in the hub's local cache, and the hub cannot be reached; "
+                "check the name and the network"
             ) from error
         except EntryNotFoundError:
             return None

@@ -3,7 +3,7 @@
 Language and task are always set from the task: left to guess, multilingual checkpoints skip tokens and loop on current
 transformers releases. Everything else is the checkpoint's own: its suppress lists, its length limit. Decoding is greedy
 unless asked otherwise, without timestamps for clips of up to 30 s; a longer recording is transcribed whole, window
-after window, which needs timestamps and goes one recording at a time.
+after window, which needs timestamps and goes one recording at a time. There `max_new_tokens` limits each window.
 
 Source: Radford et al. 2022, "Robust Speech Recognition via Large-Scale Weak Supervision".
 """
@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from evaluate.errors import ModelLoadError, RequestError
 from evaluate.model import ModelAdapter
+from evaluate.results import digest
 from evaluate.task import Split, Task
 from evaluate.types import GenerationOptions, Output, Request, Sample
 from models.checkpoint import Checkpoint, check_dtype, resolve_device
@@ -94,6 +92,12 @@ class Whisper(ModelAdapter):
         return next(filter(None, map(self._language_refusal, task.languages)), None)
 
     def begin(self, task: Task, split: Split, asked: Sequence[Sample]) -> None:
+        for sample in asked:
+            if len(sample.audio) != 1:
+                raise RequestError(
+                    f"{self.name} cannot do {task.name}:{split.name}: it hears one clip, sample {sample.id!r} has "
+                    f"{len(sample.audio)}"
+                )
         for language in sorted({sample.language for sample in asked}):  # a manifest's lines may each name their own
             if reason := self._language_refusal(language):
                 raise RequestError(f"{self.name} cannot do {task.name}:{split.name}: {reason}")
@@ -141,14 +145,12 @@ class Whisper(ModelAdapter):
     def generate(self, batch: Sequence[Request], options: GenerationOptions) -> Iterable[Output]:
         import torch
 
-        short = [request for request in batch if self._waveform(request).size <= WINDOW_FRAMES]
-        long = [request for request in batch if self._waveform(request).size > WINDOW_FRAMES]
-        torch.manual_seed(options.seed)
+        # Sampled, each answer draws from a seed of its own, or it would depend on its neighbours in the batch.
+        batches = [[request] for request in batch] if options.temperature > 0 else [list(batch)]
         with torch.inference_mode():
-            if short:
-                yield from self._transcribe_short(short, options)
-            for request in long:
-                yield from self._transcribe_long(request, options)
+            for together in batches:
+                torch.manual_seed(_seed(options, together[0]))
+                yield from self._transcribe(together, options)
 
     def release_memory(self) -> None:
         import torch
@@ -156,9 +158,17 @@ class Whisper(ModelAdapter):
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
+    def _transcribe(self, batch: Sequence[Request], options: GenerationOptions) -> Iterator[Output]:
+        short = [request for request in batch if request.waveforms[0].size <= WINDOW_FRAMES]
+        if short:
+            yield from self._transcribe_short(short, options)
+        for request in batch:
+            if request.waveforms[0].size > WINDOW_FRAMES:
+                yield from self._transcribe_long(request, options)
+
     def _transcribe_short(self, batch: Sequence[Request], options: GenerationOptions) -> Iterator[Output]:
         features = self._processor.feature_extractor(
-            [self._waveform(request) for request in batch], sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt"
+            [request.waveforms[0] for request in batch], sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt"
         ).input_features  # (batch, mel bins, 3000)
         ids = self._model.generate(
             features.to(self._model.device, self._model.dtype),
@@ -174,7 +184,7 @@ class Whisper(ModelAdapter):
 
     def _transcribe_long(self, request: Request, options: GenerationOptions) -> Iterator[Output]:
         inputs = self._processor.feature_extractor(
-            self._waveform(request),
+            request.waveforms[0],
             sampling_rate=SAMPLE_RATE_HZ,
             truncation=False,
             padding="longest",
@@ -208,15 +218,14 @@ class Whisper(ModelAdapter):
         prompt_length = 4 if self._facts.is_multilingual else 2
         return self._facts.max_length - prompt_length
 
-    def _waveform(self, request: Request) -> NDArray[np.float32]:
-        if len(request.waveforms) != 1:
-            raise RequestError(f"sample {request.sample.id!r} has {len(request.waveforms)} clips, Whisper hears one")
-        return request.waveforms[0]
-
     def _dtype(self) -> str:
         if self._asked_dtype != "auto":
             return self._asked_dtype
         return "float32" if self.device == "cpu" else self._facts.dtype
+
+
+def _seed(options: GenerationOptions, request: Request) -> int:
+    return int(digest([options.seed, request.sample.id])[:15], 16)
 
 
 def _decoding(options: GenerationOptions) -> dict[str, Any]:

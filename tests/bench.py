@@ -94,7 +94,7 @@ def bench_word_error_rate() -> None:
 def bench_evaluation() -> None:
     split = CORPORA / "LibriSpeech" / "test-other"
     if not (CHECKPOINT.is_dir() and split.is_dir()):
-        print(f"evaluation against a plain loop: skipped, no {CHECKPOINT} or no {split}")
+        print(f"evaluation against a plain loop: skipped, no {CHECKPOINT} (OTOSCOPE_TEST_CHECKPOINTS) or no {split}")
         return
 
     def ours() -> None:

@@ -24,6 +24,16 @@ def test_another_distribution_named_evaluate_is_one_line_and_exit_2(tmp_path: Pa
     assert "which is not Otoscope's" in line
 
 
+def test_a_folder_of_that_name_where_one_stands_is_one_line_too(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "__init__.py").touch()
+    command = [sys.executable, "-m", "evaluate", "models"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert line.startswith(f"error: `import models` finds {tmp_path}/models/__init__.py, which is not Otoscope's")
+
+
 def test_the_launcher_starts_the_command() -> None:
     done = subprocess.run([sys.executable, "-m", "otoscope", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("otoscope, version ")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from evaluate.errors import RequestError
 from evaluate.metrics.base import Metric
 from evaluate.registry import Registry
 from evaluate.types import primary_subtag
@@ -27,6 +28,10 @@ def create_metric(
 
     Raises:
         UnknownNameError: No metric or normaliser has the name.
+        RequestError: The language is no ISO 639 code, such as "english" for "en".
     """
-    metric: Metric = registry.get(name)(language=primary_subtag(language), normalizer=normalizer, choices=choices)
+    code = primary_subtag(language)
+    if code and not (code.isalpha() and len(code) in (2, 3)):
+        raise RequestError(f"language {language!r}: expected an ISO 639 code like en, zh or yue")
+    metric: Metric = registry.get(name)(language=code, normalizer=normalizer, choices=choices)
     return metric

@@ -1,8 +1,8 @@
 """Models against splits, one table per task: never two splits, task versions or ways of scoring in one column.
 
 A run takes the cell of its system and split; of several runs of the same, the newest that covers most samples does. A
-system is a model with its revision, dtype and the generation options that are not the task's own: another checkpoint in
-a folder of the same name, or beam search, is a row of its own.
+system is a model with its revision, dtype, settings, and the generation options that are not the task's own: another
+checkpoint in a folder of the same name, or beam search, is a row of its own.
 """
 
 import csv
@@ -25,7 +25,7 @@ CSV_COLUMNS = (
     "model",
     "model_revision",
     "model_dtype",
-    "generation",
+    "settings",
     "metric",
     "value",
     "ci_low",
@@ -59,7 +59,7 @@ class _System:
     model: str
     revision: str
     dtype: str
-    generation: str
+    settings: str  # of the model and of generation
 
     def label(self, others: Sequence["_System"]) -> str:
         """Return the model's name, with whatever tells it from other systems of that name."""
@@ -69,8 +69,8 @@ class _System:
             parts.append(f"@{self.revision[:8]}")
         if len({other.dtype for other in same}) > 1:
             parts.append(self.dtype)
-        if len({other.generation for other in same}) > 1 and self.generation:
-            parts.append(f"({self.generation})")
+        if len({other.settings for other in same}) > 1 and self.settings:
+            parts.append(f"({self.settings})")
         return " ".join(parts)
 
 
@@ -123,7 +123,7 @@ class Leaderboard:
                     "model": document["model"],
                     "model_revision": document.get("model_revision"),
                     "model_dtype": document.get("model_dtype"),
-                    "generation": _settings(document["generation"]),
+                    "settings": _settings(document),
                     "metric": metric,
                     "value": score["value"],
                     "ci_low": low,
@@ -200,12 +200,13 @@ def _system(document: dict[str, Any]) -> _System:
         model=document["model"],
         revision=document.get("model_revision") or "",
         dtype=document.get("model_dtype") or "",
-        generation=_settings(document["generation"]),
+        settings=_settings(document),
     )
 
 
-def _settings(options: dict[str, Any]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in sorted(options.items()))
+def _settings(document: dict[str, Any]) -> str:
+    options = sorted({**document["model_arguments"], **document["generation"]}.items())
+    return ", ".join(f"{name}={value}" for name, value in options)
 
 
 def _table_key(document: dict[str, Any]) -> _TableKey:

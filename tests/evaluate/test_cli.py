@@ -209,9 +209,26 @@ def test_without_a_named_split_an_absent_standard_split_is_named_and_left_out(
     import shutil
 
     shutil.rmtree(librispeech / "LibriSpeech" / "test-clean")
-    result = evaluate("--json")
-    assert [one["split"] for one in result.json] == ["test-other"]
+    for leftover in (None, librispeech / "LibriSpeech" / "test-clean"):
+        if leftover:
+            leftover.mkdir()  # an empty folder is as good as none
+        result = evaluate("--json")
+        assert [one["split"] for one in result.json] == ["test-other"]
     assert "librispeech:test-clean is not here and is left out" in result.stderr
+
+
+def test_a_split_that_a_task_does_not_have_is_never_recorded(evaluate: Command, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        "from evaluate.task import Coverage, Split, Task\nfrom evaluate.types import Sample\n\n\n"
+        "class Own(Task):\n"
+        '    name, version, kind, metrics = "own", "1", "asr", ("wer",)\n'
+        '    splits = default_splits = ("test",)\n\n'
+        "    def read_split(self, split):\n"
+        '        return Split(split, (Sample("a", (), "p", ("x",)),), Coverage(1, 1))\n'
+    )
+    result = evaluate(task=f"{tmp_path}/own.py:tset")
+    assert result.status == 2
+    assert "unknown split of own 'tset'; did you mean 'test'" in result.stderr
 
 
 def test_all_tasks_skips_and_names_what_cannot_be_done(evaluate: Command) -> None:
@@ -243,6 +260,24 @@ def test_two_tasks_of_one_name_are_an_error(evaluate: Command, tmp_path: Path) -
     result = evaluate(task=f"{tmp_path}/a.yaml,{tmp_path}/b.yaml")
     assert result.status == 2
     assert "two tasks are called 'kit' and have a split 'test'; rename one" in result.stderr
+
+
+def test_a_full_disk_is_exit_4_and_names_the_run(
+    evaluate: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import errno
+
+    from evaluate.prediction_log import LogWriter
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(LogWriter, "append", full)
+    result = evaluate(task="librispeech:test-clean")
+    assert result.status == 4
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith(f"error: {tmp_path}/results/runs/slow/librispeech/test-clean/")
+    assert "No space left on device" in last
 
 
 def test_two_processes_on_one_run_the_second_stops(evaluate: Command) -> None:
@@ -405,6 +440,14 @@ def test_an_outside_system_is_scored_as_a_run_of_a_task(
     assert "has several splits (test-clean, test-other); name the one" in several.stderr
 
 
+def test_a_language_that_is_no_code_is_an_error(otoscope: Command, write_jsonl: Write) -> None:
+    files = (write_jsonl("r.jsonl", {"id": "a", "references": ["x"]}), "--predictions")
+    predictions = write_jsonl("p.jsonl", {"id": "a", "hypothesis": "x"})
+    result = otoscope("score", "--references", *files, predictions, "--metrics", "wer", "--language", "english")
+    assert result.status == 2
+    assert "language 'english': expected an ISO 639 code like en, zh or yue" in result.stderr
+
+
 def test_failed_predictions_of_files_exit_3(otoscope: Command, write_jsonl: Write) -> None:
     references = write_jsonl(
         "r.jsonl", {"id": "a", "references": ["", "one two three"]}, {"id": "b", "references": ["x"]}
@@ -431,7 +474,7 @@ def test_catalogues_list_and_describe(otoscope: Command) -> None:
     assert {"name", "kind", "languages", "splits", "primary"} <= tasks[0].keys()
     assert otoscope("tasks", "aishell1", "--json").json["primary"] == "cer"
     assert "official_sizes" in otoscope("tasks", "librispeech").stdout
-    assert otoscope("models", "whisper", "--json").json["settings"] == ["device", "dtype", "revision"]
+    assert otoscope("models", "whisper", "--json").json["settings"] == ["revision"]
     assert otoscope("models", "whisper-base", "--json").json["stands_for"] == "whisper:openai/whisper-base"
     assert {one["name"] for one in otoscope("metrics", "--json").json} >= {"wer", "cer", "whisper-en", "zh", "none"}
     for command in ("tasks", "models", "metrics"):
@@ -442,7 +485,8 @@ def test_catalogues_list_and_describe(otoscope: Command) -> None:
 def test_every_command_helps_with_an_example(otoscope: Command, command: str) -> None:
     result = otoscope(command, "--help")
     assert result.status == 0
-    assert f"otoscope {command}" in result.stdout.split("Example")[1]
+    assert f"\n    otoscope {command}" in result.stdout.split("Example")[1]  # on a line of its own
+    assert "\\b" not in result.stdout
     assert "--json" in result.stdout
 
 

@@ -74,6 +74,7 @@ def test_what_an_evaluation_prints_is_a_baseline(check: Command, otoscope: Comma
     ("field", "value", "problem"),
     [
         ("model", "another", "no run of this model"),
+        ("model_arguments", {"x": "1"}, "no run of this model on this task and split with these options"),
         ("limit", 2, "no run of this model on this task and split with these options"),
         ("corpus_fingerprint", "0123", "the baseline's is 0123"),
         ("metric", "bleu", "no metric 'bleu'"),

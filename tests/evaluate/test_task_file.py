@@ -111,6 +111,17 @@ def test_a_row_in_another_language_than_the_task_is_an_error(kitchen: Path) -> N
         load_task_class(kitchen)(Path()).read_split("test")
 
 
+@pytest.mark.parametrize(
+    ("prompt", "asked"),
+    [("", "What is it?"), ("Listen.", "Listen.\nWhat is it?"), ("Q: {question} A:", "Q: What is it? A:")],
+)
+def test_a_row_s_question_reaches_the_prompt(kitchen: Path, prompt: str, asked: str) -> None:
+    kitchen.write_text(KITCHEN.replace('"Which kitchen sound is this? {choices}"', f'"{prompt}"'))
+    manifest = kitchen.with_name("kitchen.jsonl")
+    manifest.write_text(json.dumps({"id": "a", "references": ["tap"], "question": "What is it?"}))
+    assert load_task_class(kitchen)(Path()).read_split("test").samples[0].prompt == asked
+
+
 def test_a_python_task_may_use_dataclasses(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text(

@@ -97,6 +97,15 @@ def test_a_batch_gives_what_its_samples_give_alone(random_checkpoint: Path) -> N
     assert texts(model, batch) == [texts(model, [one])[0] for one in batch]
 
 
+def test_a_sampled_answer_does_not_depend_on_its_neighbours(random_checkpoint: Path) -> None:
+    model = Whisper(str(random_checkpoint), device="cpu")
+    model.load()
+    batch = [request(number, 2.0) for number in range(4)]
+    together = texts(model, batch, temperature=1.0, seed=7)
+    assert together == [texts(model, [one], temperature=1.0, seed=7)[0] for one in batch]
+    assert together != texts(model, batch, temperature=1.0, seed=8)
+
+
 def test_the_checkpoint_s_suppress_list_is_honoured(copied_checkpoint: Path) -> None:
     def answer() -> str:
         model = Whisper(str(copied_checkpoint), device="cpu")
@@ -180,9 +189,20 @@ def test_a_language_that_whisper_cannot_be_told_is_found_before_loading(
         Whisper(str(random_checkpoint)).begin(task, Split("test-clean", (sample,), Coverage(1, 1)), [sample])
 
 
+@pytest.mark.parametrize("num_clips", [0, 2])
+def test_samples_of_another_number_of_clips_than_one_are_found_before_loading(
+    random_checkpoint: Path, num_clips: int
+) -> None:
+    sample = Sample("a", (AudioRef(Path("x")),) * num_clips, "", ("",), language="en")
+    with pytest.raises(RequestError, match=f"it hears one clip, sample 'a' has {num_clips}"):
+        Whisper(str(random_checkpoint)).begin(LibriSpeech(Path()), Split("x", (sample,), Coverage(1, 1)), [sample])
+
+
 def test_folders_that_hold_no_whisper_are_errors(copied_checkpoint: Path, tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="no such folder, expected a checkpoint's folder or a hub id"):
         Whisper("/no/such/folder")
+    with pytest.raises(RequestError, match="no checkpoint named"):
+        Whisper("")
     with pytest.raises(RequestError, match="no config.json in it"):
         Whisper(str(tmp_path))
     with pytest.raises(RequestError, match="model_type 'qwen2', expected 'whisper'"):
@@ -211,7 +231,8 @@ def test_a_hub_id_that_cannot_be_had_is_one_line(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     with pytest.raises(
-        ModelLoadError, match="nobody/no-such-model: not in the local cache, and the hub cannot be reached"
+        ModelLoadError,
+        match="nobody/no-such-model: no such folder here, not in the hub's local cache, and the hub cannot be",
     ):
         Whisper("nobody/no-such-model").refusal(LibriSpeech(Path()))
 

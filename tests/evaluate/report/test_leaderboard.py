@@ -21,6 +21,7 @@ def document(**changes: Any) -> dict[str, Any]:
         "model": "mine",
         "primary": "wer",
         "created": "2026-01-01",
+        "model_arguments": {},
         "generation": {},
         "n_total": 2620,
         "n_unparsed": 0,
@@ -85,6 +86,9 @@ def test_systems_of_one_name_that_differ_have_rows_of_their_own() -> None:
     text = markdown(document(), beams)
     assert "| mine | 5.00 (4.00–6.00) |" in text
     assert "| mine (num\\_beams=4) | 3.00 (4.00–6.00) |" in text
+    text = markdown(document(model_arguments={"x": "1"}), document(model_arguments={"x": "2"}))
+    assert "| mine (x=1) |" in text
+    assert "| mine (x=2) |" in text
     text = markdown(document(model_revision="a" * 16), document(model_revision="b" * 16))
     assert "| mine @aaaaaaaa |" in text
     assert "| mine @bbbbbbbb |" in text
