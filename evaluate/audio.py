@@ -178,7 +178,7 @@ def _check_wav_format(path: Path, chunk: bytes) -> None:
     tag, channels, rate_hz, bytes_per_s, block_bytes, _bits = struct.unpack("<HHIIHH", chunk[:16])
     if tag == _EXTENSIBLE and len(chunk) >= 26:
         tag = struct.unpack("<H", chunk[24:26])[0]
-    if tag in _FIXED_RATE_FORMATS and block_bytes and rate_hz * block_bytes != bytes_per_s:
+    if tag in _FIXED_RATE_FORMATS and block_bytes and bytes_per_s not in (0, rate_hz * block_bytes):
         raise AudioDecodeError(
             f"{path}: the header says {rate_hz} Hz, but {bytes_per_s} bytes per second at {block_bytes} bytes per "
             f"frame ({channels} channel(s)) are {bytes_per_s / block_bytes:g} Hz; mend the header or copy it again"
