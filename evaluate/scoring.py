@@ -194,12 +194,18 @@ def _score(
     scope: str,
 ) -> dict[str, Any]:
     totals = rows.sum(axis=0)
+    value = _number(metric.value(totals))
     interval = bootstrap_interval(rows, metric.value, bootstrap)
+    note = {}
+    if interval is None and value is not None and len(rows) == 1:
+        # Resampling one sample gives that sample: a program gets two bounds as always, people get a dash.
+        interval, note = (value, value), {"ci_note": "one sample: nothing to resample, the width of 0 means nothing"}
     signature = "|".join(part for part in (metric.signature(), scope, f"v:{__version__}") if part)
     return {
-        "value": _number(metric.value(totals)),
+        "value": value,
         "ci": None if interval is None else list(interval),
         "ci_method": bootstrap.describe(),
+        **note,
         "higher_is_better": metric.higher_is_better,
         "value_without_failed": _number(metric.value(rows[~is_failed].sum(axis=0))),
         **metric.details(totals),

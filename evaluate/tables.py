@@ -62,7 +62,7 @@ def print_scores(documents: Sequence[dict[str, Any]]) -> None:
                     f"{document['task']}:{document['split']}" if is_primary and document["task"] else "",
                     f"{name} {arrow}",
                     format_value(name, score["value"]),
-                    format_interval(name, score["ci"]),
+                    format_interval(name, None if "ci_note" in score else score["ci"]),
                     edits,
                     _format_count(document) if is_primary else "",
                     str(document["n_unparsed"]) if is_primary else "",

@@ -228,7 +228,7 @@ def _shown_score(document: dict[str, Any] | None, metric: str, notes: list[str])
         return "–"
     score = document["metrics"][metric]
     text = _number(metric, score["value"])
-    if score["ci"] is not None:
+    if score["ci"] is not None and "ci_note" not in score:
         text += f" ({_number(metric, score['ci'][0])}–{_number(metric, score['ci'][1])})"
     if not _is_whole(document):
         size = document["coverage"]["official"] or document["coverage"]["found"]

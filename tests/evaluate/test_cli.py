@@ -385,6 +385,16 @@ def test_a_results_folder_that_cannot_be_written_is_exit_4(evaluate: Command, tm
     assert result.stderr.splitlines()[-1].startswith("error: ")
 
 
+def test_one_sample_has_bounds_for_programs_and_a_dash_for_people(otoscope: Command, write_jsonl: Write) -> None:
+    references = write_jsonl("r.jsonl", {"id": "a", "references": ["one two"]})
+    predictions = write_jsonl("p.jsonl", {"id": "a", "hypothesis": "one"})
+    files = ("score", "--references", references, "--predictions", predictions, "--metrics", "wer")
+    wer = otoscope(*files, "--json").json["metrics"]["wer"]
+    assert (wer["value"], wer["ci"]) == (0.5, [0.5, 0.5])
+    assert "one sample" in wer["ci_note"]
+    assert "50.00 – 50.00" not in otoscope(*files).stdout
+
+
 def test_files_are_scored_without_a_task(otoscope: Command, write_jsonl: Write) -> None:
     references = write_jsonl(
         "r.jsonl", {"id": "a", "references": ["the cat sat"]}, {"id": "b", "references": ["hello"], "language": "en"}
