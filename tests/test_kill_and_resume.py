@@ -17,6 +17,7 @@ from evaluate.testing import write_tone
 NUM_SAMPLES = 60
 MODEL = """\
 import hashlib
+import os
 import time
 from evaluate.model import ModelAdapter
 from evaluate.types import Output
@@ -29,7 +30,7 @@ class Slow(ModelAdapter):
         pass
 
     def generate(self, batch, options):
-        time.sleep(0.03)
+        time.sleep(float(os.environ.get("DELAY_S", "0.03")))
         for request in batch:
             words = hashlib.sha256(request.waveforms[0].tobytes()).hexdigest()[:3]
             yield Output(request.sample.id, text=" ".join(words) + " ß 汉字 tone")
@@ -120,12 +121,18 @@ def test_a_run_that_is_told_to_stop_says_how_to_go_on(
     assert finish(command, tmp_path, "stopped")["n_scored"] == NUM_SAMPLES
 
 
-def test_two_processes_at_once_one_of_them_stops(command: list[str], tmp_path: Path) -> None:
-    first = start(command, tmp_path, "shared")
-    wait_for_lines(tmp_path, "shared", 1, first)
-    second = start(command, tmp_path, "shared")
-    _, stderr = second.communicate(timeout=60)
-    assert second.returncode == 4
-    assert "another process is writing this run" in stderr
-    first.communicate(timeout=60)
-    assert first.returncode == 0
+def test_two_processes_at_once_one_of_them_stops(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DELAY_S", "1")  # the first must not be done before the second has started
+    first = start(command, tmp_path, "both")
+    try:
+        wait_for_lines(tmp_path, "both", 1, first)
+        second = start(command, tmp_path, "both")
+        _, stderr = second.communicate(timeout=60)
+        assert second.returncode == 4
+        assert "another process is writing this run" in stderr
+        assert first.poll() is None
+    finally:
+        first.kill()
+        first.communicate()
