@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from evaluate.errors import RequestError
 from evaluate.metrics import create_metric
-from evaluate.metrics.base import Metric, Rows
+from evaluate.metrics.base import Metric
 from evaluate.results import SCHEMA, RunDirectory, comparable_signature, read_scores
 from evaluate.scoring import read_sample_scores
 from evaluate.statistics import Bootstrap, bootstrap_interval, permutation_p_value
+from evaluate.types import Rows
 
 NUM_CHANGED = 10  # how many of the samples that changed most are listed
 
@@ -110,6 +111,7 @@ def _difference(metric: Metric, scores: list[dict[str, Any]], rows: list[Rows], 
         "ci": None if interval is None else list(interval),
         "p_value": permutation_p_value(rows[0], rows[1], metric.value, seed=seed),
         "higher_is_better": metric.higher_is_better,
+        "is_rate": metric.is_rate,
     }
 
 

@@ -47,6 +47,7 @@ class Check:
     metric: str
     expected: float | None
     found: float | None
+    is_rate: bool  # whether people are shown it in per cent
     problem: str = ""  # "" where all is well
 
     @property
@@ -114,6 +115,7 @@ def _check(expected: dict[str, Any], newest: dict[_RunKey, dict[str, Any]]) -> C
         **{field: expected[field] for field in ("task", "split", "model", "metric")},
         expected=expected["value"],
         found=score["value"] if score else None,
+        is_rate=bool(score and score["is_rate"]),
         problem=_problem(expected, document, score),
     )
 

@@ -114,11 +114,10 @@ def slug(name: str) -> str:
     Different names can give one slug; the name itself stands in run.json, and run ids differ.
     """
     safe = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._")
-    if len(safe) > _MAX_SLUG or not safe:
-        safe = f"{safe[: _MAX_SLUG - 9]}-{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:8]}".lstrip(
-            "-"
-        )
-    return safe
+    if safe and len(safe) <= _MAX_SLUG:
+        return safe
+    tail = digest(name)[:8]
+    return f"{safe[: _MAX_SLUG - 9]}-{tail}" if safe else tail
 
 
 def digest(value: Any) -> str:

@@ -13,13 +13,13 @@ from evaluate import __version__
 from evaluate.errors import ManifestError, RequestError, RunDamagedError
 from evaluate.manifest import read_hypotheses, read_references
 from evaluate.metrics import create_metric
-from evaluate.metrics.base import Judged, Metric, Rows, State
+from evaluate.metrics.base import Judged, Metric, State
 from evaluate.normalizers import create_normalizer
 from evaluate.prediction_log import encode_line, index_log, read_predictions
 from evaluate.results import SCHEMA, RunDirectory
 from evaluate.statistics import Bootstrap, bootstrap_interval
 from evaluate.task import Split, Task
-from evaluate.types import Failure, Prediction, Sample
+from evaluate.types import Failure, Prediction, Rows, Sample
 
 
 def score_log(task: Task, split: Split, run: RunDirectory, bootstrap: Bootstrap) -> dict[str, Any]:
@@ -207,6 +207,7 @@ def _score(
         "ci_method": bootstrap.describe(),
         **note,
         "higher_is_better": metric.higher_is_better,
+        "is_rate": metric.is_rate,
         "value_without_failed": _number(metric.value(rows[~is_failed].sum(axis=0))),
         **metric.details(totals),
         "signature": signature,

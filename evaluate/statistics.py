@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Rows = NDArray[np.float64]
+from evaluate.types import Rows
+
 _CELLS_AT_ONCE = 4_000_000  # bounds memory: 32 MB of weights
 
 

@@ -7,29 +7,22 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-RATES = frozenset(
-    {
-        *("wer", "cer", "mer", "ser"),
-        *("accuracy", "macro_f1", "weighted_f1", "balanced_accuracy", "map"),
-        *("spice", "spider", "fense", "cider", "meteor", "rouge_l", "bleu_1", "bleu_2", "bleu_3", "bleu_4"),
-    }
-)
 MAX_SHOWN = 200  # characters of an answer
 MIN_WIDTH = 110  # where the output is no terminal, rich assumes 80 columns and wraps
 
 
-def format_value(metric: str, value: float | None) -> str:
+def format_value(value: float | None, *, is_rate: bool) -> str:
     """Return a value for people: rates in per cent, others as they are, an undefined one as a dash."""
     if value is None:
         return "–"
-    return f"{100 * value:.2f} %" if metric in RATES else f"{value:.2f}"
+    return f"{100 * value:.2f} %" if is_rate else f"{value:.2f}"
 
 
-def format_interval(metric: str, interval: Sequence[float] | None) -> str:
+def format_interval(interval: Sequence[float] | None, *, is_rate: bool) -> str:
     """Return an interval for people, a dash where there is none."""
     if interval is None:
         return "–"
-    scale = 100 if metric in RATES else 1
+    scale = 100 if is_rate else 1
     return f"{scale * interval[0]:.2f} – {scale * interval[1]:.2f}"
 
 
@@ -61,8 +54,8 @@ def print_scores(documents: Sequence[dict[str, Any]]) -> None:
                 [
                     f"{document['task']}:{document['split']}" if is_primary and document["task"] else "",
                     f"{name} {arrow}",
-                    format_value(name, score["value"]),
-                    format_interval(name, None if "ci_note" in score else score["ci"]),
+                    format_value(score["value"], is_rate=score["is_rate"]),
+                    format_interval(None if "ci_note" in score else score["ci"], is_rate=score["is_rate"]),
                     edits,
                     _format_count(document) if is_primary else "",
                     str(document["n_unparsed"]) if is_primary else "",
@@ -88,8 +81,8 @@ def print_checks(checks: Sequence[Any]) -> None:
             f"{check.task}:{check.split}",
             check.model,
             check.metric,
-            format_value(check.metric, check.expected),
-            format_value(check.metric, check.found),
+            format_value(check.expected, is_rate=check.is_rate),
+            format_value(check.found, is_rate=check.is_rate),
             check.problem or "ok",
         ]
         for check in checks
@@ -102,25 +95,26 @@ def print_comparison(comparison: dict[str, Any]) -> None:
     """Print what `evaluate.compare.compare_runs` found."""
     rows = []
     for name, found in comparison["metrics"].items():
-        arrow = "↑" if found["higher_is_better"] else "↓"
+        arrow, is_rate = "↑" if found["higher_is_better"] else "↓", found["is_rate"]
+        values = [format_value(value, is_rate=is_rate) for value in (*found["values"], found["difference"])]
         p_value = "–" if found["p_value"] is None else f"{found['p_value']:.4f}"
-        values = [format_value(name, value) for value in found["values"]]
-        cells = [format_value(name, found["difference"]), format_interval(name, found["ci"]), p_value]
-        rows.append([f"{name} {arrow}", *values, *cells])
+        rows.append([f"{name} {arrow}", *values, format_interval(found["ci"], is_rate=is_rate), p_value])
     models = [run["model"] for run in comparison["runs"]]
     title = f"{comparison['task']}:{comparison['split']}, {comparison['n_samples']} samples: {models[0]} → {models[1]}"
     columns = ["metric", "first", "second", "difference", "95 % interval", "p"]
     print_table(title, columns, rows, numeric=columns[1:])
-    changed = [
-        [
-            one["id"],
-            *(format_value(comparison["primary"], value) for value in one["values"]),
-            *map(_shorten, one["answers"]),
-        ]
+    if comparison["changed"]:
+        _print_changed(comparison)
+
+
+def _print_changed(comparison: dict[str, Any]) -> None:
+    is_rate = comparison["metrics"][comparison["primary"]]["is_rate"]
+    rows = [
+        [one["id"], *(format_value(value, is_rate=is_rate) for value in one["values"]), *map(_shorten, one["answers"])]
         for one in comparison["changed"]
     ]
-    columns = ["changed most", "first", "second", "first answer", "second answer"]
-    print_table("", columns, changed, numeric=["first", "second"])
+    columns = ["sample", "first", "second", "first answer", "second answer"]
+    print_table(f"Changed most in {comparison['primary']}", columns, rows, numeric=["first", "second"])
 
 
 def _shorten(answer: str | None) -> str:

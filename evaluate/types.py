@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+Rows = NDArray[np.float64]  # what was counted, one row per sample: shape (samples, columns)
 KINDS = ("asr", "translation", "captioning", "classification", "question-answering", "timestamps", "chat")
 
 

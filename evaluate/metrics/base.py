@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluate.normalizers import Normalizer, create_normalizer
+from evaluate.types import Rows
 
-Rows = NDArray[np.float64]
 State = Literal["scored", "unparsed", "failed"]
 
 
@@ -40,6 +40,7 @@ class Metric(ABC):
 
     name: str
     higher_is_better: bool
+    is_rate = True  # a fraction, which people are shown in per cent
     columns: tuple[str, ...]  # what each column of a row counts
 
     def __init__(self, *, language: str = "", normalizer: str | None = None, choices: Sequence[str] = ()) -> None:

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluate.errors import RequestError
-from evaluate.metrics.base import Metric, Rows, ratio
+from evaluate.metrics.base import Metric, ratio
+from evaluate.types import Rows
 
 
 def _distinct(metric: Metric) -> list[str]:

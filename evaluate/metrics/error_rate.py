@@ -22,8 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
-from evaluate.metrics.base import Metric, Rows, ratio
+from evaluate.metrics.base import Metric, ratio
 from evaluate.normalizers.mandarin import CJK
+from evaluate.types import Rows
 
 SPACELESS = frozenset({"zh", "yue", "ja", "th", "lo", "km", "my"})  # languages written without spaces between words
 

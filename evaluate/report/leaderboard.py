@@ -16,7 +16,6 @@ from typing import Any
 from evaluate.errors import RequestError
 from evaluate.report.published import PublishedScore
 from evaluate.results import comparable_signature
-from evaluate.tables import RATES
 
 CSV_COLUMNS = (
     "origin",
@@ -163,7 +162,8 @@ class Leaderboard:
         systems = list(dict.fromkeys(map(_system, documents)))
         cells = {(_system(document), document["split"]): document for document in documents}
         notes: list[str] = []
-        arrow = "↑" if documents[0]["metrics"][key.metric]["higher_is_better"] else "↓"
+        first = documents[0]["metrics"][key.metric]
+        arrow, is_rate = "↑" if first["higher_is_better"] else "↓", first["is_rate"]
         lines = [
             f"## {_escape(key.task)}: {_escape(key.metric)} {arrow}",
             "",
@@ -178,7 +178,7 @@ class Leaderboard:
             if not values.keys() & set(splits):
                 continue
             mark = _note(notes, f"published, protocol {protocol}: {source}")
-            shown = [f"*{_number(key.metric, values[split])}*" if split in values else "–" for split in splits]
+            shown = [f"*{_number(values[split], is_rate=is_rate)}*" if split in values else "–" for split in splits]
             lines.append(_row([f"*{_escape(name)}* {mark}", *shown], escaped=len(shown) + 1))
         lines += ["", f"Scored as `{key.signature}`."]
         if not is_only:
@@ -227,9 +227,10 @@ def _shown_score(document: dict[str, Any] | None, metric: str, notes: list[str])
     if document is None:
         return "–"
     score = document["metrics"][metric]
-    text = _number(metric, score["value"])
+    text = _number(score["value"], is_rate=score["is_rate"])
     if score["ci"] is not None and "ci_note" not in score:
-        text += f" ({_number(metric, score['ci'][0])}–{_number(metric, score['ci'][1])})"
+        low, high = (_number(bound, is_rate=score["is_rate"]) for bound in score["ci"])
+        text += f" ({low}–{high})"
     if not _is_whole(document):
         size = document["coverage"]["official"] or document["coverage"]["found"]
         text += " " + _note(notes, f"partial: {document['n_total']} of {size} samples")
@@ -247,10 +248,10 @@ def _note(notes: list[str], text: str) -> str:
     return f"[{number}]"
 
 
-def _number(metric: str, value: float | None) -> str:
+def _number(value: float | None, *, is_rate: bool) -> str:
     if value is None:
         return "–"
-    return f"{100 * value:.2f}" if metric in RATES else f"{value:.2f}"
+    return f"{100 * value:.2f}" if is_rate else f"{value:.2f}"
 
 
 def _row(cells: Sequence[str], *, escaped: int = 0) -> str:

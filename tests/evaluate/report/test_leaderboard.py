@@ -13,7 +13,13 @@ Command = Callable[..., Any]
 
 
 def document(**changes: Any) -> dict[str, Any]:
-    score = {"value": 0.05, "ci": [0.04, 0.06], "higher_is_better": False, "signature": "wer|norm:x@1|v:0.1.0"}
+    score = {
+        "value": 0.05,
+        "ci": [0.04, 0.06],
+        "higher_is_better": False,
+        "is_rate": True,
+        "signature": "wer|norm:x@1|v:0.1.0",
+    }
     plain: dict[str, Any] = {
         "task": "librispeech",
         "task_version": "1",
@@ -45,6 +51,11 @@ def test_models_stand_against_splits_with_intervals_and_published_figures() -> N
     assert "| other | 5.00 (4.00–6.00) | – |" in text
     assert "| *Qwen-Audio* [1] | *2.00* | *4.20* |" in text
     assert "[1] published, protocol qwen-audio: Qwen-Audio README" in text
+
+
+def test_what_is_no_rate_is_not_shown_in_per_cent() -> None:
+    metric = {**document()["metrics"]["wer"], "value": 51.5, "ci": [50.0, 53.0], "is_rate": False}
+    assert "| mine | 51.50 (50.00–53.00) |" in markdown(document(metrics={"wer": metric}))
 
 
 def test_scores_made_in_different_ways_never_share_a_table() -> None:
