@@ -9,6 +9,7 @@
     ├── SampleError              logged with the sample, the run goes on: whoever keeps the corpus or the model
     │   ├── AudioDecodeError         the file is unreadable, or not what its header says
     │   └── ModelOutputError         the model gave no answer for the sample, or an impossible one
+    ├── MetricUnavailableError   the score is null with the reason: whoever wants the metric installs what it needs
     └── MachineError             exit 4: whoever keeps the machine
         ├── ModelLoadError           checkpoint missing, damaged, or too large
         ├── RunLockedError           another process holds the run
@@ -56,6 +57,10 @@ class AudioDecodeError(SampleError):
 
 class ModelOutputError(SampleError):
     """The model returned nothing for a sample of its batch."""
+
+
+class MetricUnavailableError(OtoscopeError):
+    """A metric cannot be had here (a program, jar or model is missing); its value is null, never 0."""
 
 
 class MachineError(OtoscopeError):
