@@ -9,7 +9,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -95,6 +95,18 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON doc
 _MANIFEST = click.option(
     "--manifest", type=click.Path(path_type=Path), help="JSONL list to read instead of the corpus's own layout."
 )
+_PTB = click.option(
+    "--ptb",
+    type=click.Choice(["python", "java"]),
+    default="python",
+    show_default=True,
+    help="Tokeniser of the caption metrics: this project's, or the Java one that it is held to.",
+)
+_SPICE_SCORES = click.option(
+    "--spice-scores",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="SPICE's own output from another machine, for spice and spider.",
+)
 _COMPLETE = click.option("--require-complete", is_flag=True, help="A partial corpus is an error.")
 
 
@@ -135,6 +147,8 @@ def cli() -> None:
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="For sampling and for intervals."
 )
+@_PTB
+@_SPICE_SCORES
 @click.option("--fresh", is_flag=True, help="Start over instead of going on.")
 @click.option("--keep-failed", is_flag=True, help="Do not try failed samples again.")
 @click.option(
@@ -157,6 +171,8 @@ def eval_command(
     model_arguments: dict[str, str],
     generation: dict[str, str],
     seed: int,
+    ptb: Literal["python", "java"],
+    spice_scores: Path | None,
     fresh: bool,
     keep_failed: bool,
     allow_failures: int,
@@ -170,6 +186,7 @@ def eval_command(
     """
     from evaluate.evaluation import Evaluation, EvaluationSettings
     from evaluate.runner import RunnerSettings
+    from evaluate.scoring import ScoringOptions
     from evaluate.selection import SelectionSettings, select_tasks
     from models import create_model
 
@@ -187,6 +204,7 @@ def eval_command(
         keep_failed=keep_failed,
         seed=seed,
         generation=_generation(generation),
+        scoring=ScoringOptions(ptb=ptb, spice_scores=spice_scores),
         runner=RunnerSettings(max_batch_seconds=max_batch_seconds, decode_workers=decode_workers),
         model_arguments=model_arguments,
     )
@@ -210,6 +228,9 @@ def _report_scores(documents: list[dict[str, Any]], *, as_json: bool, allow_fail
                 click.echo(f"{document['task']}:{document['split']}: {document['run_dir']}")
     status = 0
     for document in documents:
+        for name, score in document["metrics"].items():
+            if "reason" in score:
+                notice(f"{name}: no value, since {score['reason']}")
         if document["n_failed"] > allow_failures:
             status = TOO_MANY_FAILED
             of = f" of {document['task']}:{document['split']}" if document["task"] else ""
@@ -258,6 +279,13 @@ def _generation(pairs: dict[str, str]) -> dict[str, Any]:
 @click.option("--metrics", help="Comma-separated names (with --references); see otoscope metrics.")
 @click.option("--language", help="ISO 639-1 (with --references); chooses the normaliser.")
 @click.option("--normalizer", help="Name of a normaliser (with --references).")
+@click.option("--choices", help="Comma-separated label set (with --references); default: the labels among them.")
+@click.option(
+    "--extractor", help="How a choice is read out of a text: exact, normalized, letter, named or closest; needs labels."
+)
+@click.option("--protocol", default="", help="Score as a published evaluation did: qwen-audio or qwen2-audio.")
+@_PTB
+@_SPICE_SCORES
 @_DATA_DIR
 @_RESULTS_DIR
 @_TASKS_DIR
@@ -276,6 +304,11 @@ def score_command(
     metrics: str | None,
     language: str | None,
     normalizer: str | None,
+    choices: str | None,
+    extractor: str | None,
+    protocol: str,
+    ptb: Literal["python", "java"],
+    spice_scores: Path | None,
     data_dir: Path,
     results_dir: Path,
     tasks_dir: Path | None,
@@ -293,21 +326,25 @@ def score_command(
       otoscope score --references truth.jsonl --predictions answers.jsonl --metrics wer,cer --language en
     """
     from evaluate.evaluation import Evaluation, EvaluationSettings
-    from evaluate.scoring import score_files
+    from evaluate.scoring import GivenSettings, ScoringOptions, score_files
     from evaluate.selection import SelectionSettings, select_tasks
     from models.predictions import Predictions
 
     if (task_spec is None) == (references is None):
         raise RequestError("expected either --task or --references, see otoscope score --help")
+    options = ScoringOptions(seed, ptb, spice_scores)
     if references is not None:
         if model_name or not metrics:
             raise RequestError("with --references, expected --metrics (e.g. wer,cer) and no --model-name")
-        document = score_files(
-            references, predictions, metrics=metrics.split(","), language=language, normalizer=normalizer, seed=seed
-        )
+        labels = tuple(label.strip() for label in choices.split(",")) if choices else ()
+        given = GivenSettings(language, normalizer, labels, protocol, extractor)
+        document = score_files(references, predictions, metrics=metrics.split(","), given=given, options=options)
         return _report_scores([document], as_json=as_json, allow_failures=allow_failures, one=True)
-    if metrics or language or normalizer:
-        raise RequestError("with --task the task says metrics, language and normaliser; leave these options out")
+    if metrics or language or normalizer or choices or extractor or protocol:
+        raise RequestError(
+            "with --task the task says metrics, language, normaliser, choices, extractor and protocol; "
+            "leave these options out"
+        )
     if not model_name:
         raise RequestError("with --task, expected --model-name: what the system is called in results")
     model = Predictions(str(predictions), name=model_name)
@@ -316,7 +353,9 @@ def score_command(
     if len(selections) > 1:
         splits = ", ".join(selection.split.name for selection in selections)
         raise RequestError(f"{task_spec} has several splits ({splits}); name the one that the predictions are of")
-    documents = Evaluation(model, EvaluationSettings(results_dir=results_dir, seed=seed), notice).run(selections)
+    documents = Evaluation(model, EvaluationSettings(results_dir=results_dir, seed=seed, scoring=options), notice).run(
+        selections
+    )
     return _report_scores(documents, as_json=as_json, allow_failures=allow_failures, one=True)
 
 

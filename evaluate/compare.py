@@ -1,7 +1,8 @@
 """Two runs of one split side by side: what differs, how sure that is, and which samples make the difference.
 
 Both runs answered the same samples, so everything is paired: the interval resamples samples with both their answers,
-the p-value swaps them (see `evaluate.statistics`).
+the p-value swaps them, and where the corpus names speakers or recordings both do so by group (see
+`evaluate.statistics`). Where a sample is either right or wrong, McNemar's exact test stands beside.
 """
 
 from pathlib import Path
@@ -12,10 +13,17 @@ from numpy.typing import NDArray
 
 from evaluate.errors import RequestError
 from evaluate.metrics import create_metric
-from evaluate.metrics.base import Metric
+from evaluate.metrics.base import Metric, MetricSettings, Weights
 from evaluate.results import SCHEMA, RunDirectory, comparable_signature, read_scores
 from evaluate.scoring import read_sample_scores
-from evaluate.statistics import Bootstrap, bootstrap_interval, permutation_p_value
+from evaluate.statistics import (
+    Bootstrap,
+    Units,
+    bootstrap_interval,
+    mcnemar_p_value,
+    permutation_p_value,
+    resampling_units,
+)
 from evaluate.types import Rows
 
 NUM_CHANGED = 10  # how many of the samples that changed most are listed
@@ -30,8 +38,8 @@ def compare_runs(first: Path, second: Path, *, seed: int = 0) -> dict[str, Any]:
         seed: Of resamples and permutations.
 
     Returns:
-        `task`, `split`, `runs`, `n_samples`, per metric `values`, `difference`, `ci`, `p_value`, and `changed`: the
-        samples whose primary metric changed most.
+        `task`, `split`, `runs`, `n_samples`, per metric `values`, `difference`, `ci`, `p_value` and, where samples are
+        right or wrong, `mcnemar_p_value`; and `changed`: the samples whose primary metric changed most.
 
     Raises:
         RequestError: A folder holds no run, or the two cannot be compared.
@@ -46,15 +54,19 @@ def compare_runs(first: Path, second: Path, *, seed: int = 0) -> dict[str, Any]:
         "split": documents[0]["split"],
         "runs": [{field: document[field] for field in ("model", "generation", "run_dir")} for document in documents],
         "primary": primary,
+        "n_samples": documents[0]["n_total"],
         "metrics": {},
+        "changed": [],
     }
     shared = [name for name in documents[0]["metrics"] if name in documents[1]["metrics"]]
     for name in shared:
         scores = [document["metrics"][name] for document in documents]
-        metric = create_metric(name, **scores[0]["settings"])
+        if None in [score["value"] for score in scores]:
+            comparison["metrics"][name] = _no_difference(scores)
+            continue
+        metric = create_metric(name, MetricSettings.from_json(scores[0]["settings"]))
         samples, rows = _paired(documents, name)
-        comparison["n_samples"] = len(rows[0])
-        comparison["metrics"][name] = _difference(metric, scores, rows, seed)
+        comparison["metrics"][name] = _difference(metric, scores, rows, _units(samples[0]), seed)
         if name == primary:
             comparison["changed"] = _most_changed(metric, samples, rows)
     return comparison
@@ -96,20 +108,47 @@ def _paired(documents: list[dict[str, Any]], metric: str) -> tuple[list[list[dic
     return [samples, [other_samples[number] for number in order]], [rows, other_rows[order]]
 
 
-def _difference(metric: Metric, scores: list[dict[str, Any]], rows: list[Rows], seed: int) -> dict[str, Any]:
+def _units(samples: list[dict[str, Any]]) -> Units:
+    """Return what is drawn and swapped as a whole: what the run's own intervals draw."""
+    named = [sample.get("groups", {}) for sample in samples]
+    shared = set(named[0]).intersection(*named) if named else set()
+    return resampling_units({key: [groups[key] for groups in named] for key in shared})
+
+
+def _no_difference(scores: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the comparison of a metric that one of the runs has no value of."""
+    return {
+        "values": [score["value"] for score in scores],
+        "difference": None,
+        "ci": None,
+        "p_value": None,
+        "reason": next(score["reason"] for score in scores if score["value"] is None),
+        "higher_is_better": scores[0]["higher_is_better"],
+        "is_rate": scores[0]["is_rate"],
+    }
+
+
+def _difference(
+    metric: Metric, scores: list[dict[str, Any]], rows: list[Rows], units: Units, seed: int
+) -> dict[str, Any]:
     width = rows[0].shape[1]
 
-    def difference(totals: Rows) -> NDArray[np.float64]:
-        result: NDArray[np.float64] = metric.value(totals[..., width:]) - metric.value(totals[..., :width])
-        return result
+    def difference(pairs: Rows, weights: Weights) -> NDArray[np.float64]:
+        return metric.value(pairs[:, width:], weights) - metric.value(pairs[:, :width], weights)
 
     values = [score["value"] for score in scores]
-    interval = bootstrap_interval(np.concatenate(rows, axis=1), difference, Bootstrap(seed=seed))
+    settings = Bootstrap(seed=seed)
+    interval = bootstrap_interval(np.concatenate(rows, axis=1), difference, settings, units)
+    outcomes = [metric.sample_values(of_run) for of_run in rows]
     return {
         "values": values,
-        "difference": None if None in values else values[1] - values[0],
+        "difference": values[1] - values[0],
         "ci": None if interval is None else list(interval),
-        "p_value": permutation_p_value(rows[0], rows[1], metric.value, seed=seed),
+        "ci_method": units.describe(settings),
+        **({"ci_note": units.note} if units.note else {}),
+        "p_value": permutation_p_value(rows[0], rows[1], metric.value, units=units, seed=seed),
+        "p_method": f"permutation by {units.name}",
+        **({"mcnemar_p_value": mcnemar_p_value(*outcomes)} if metric.is_binary else {}),
         "higher_is_better": metric.higher_is_better,
         "is_rate": metric.is_rate,
     }
@@ -117,7 +156,7 @@ def _difference(metric: Metric, scores: list[dict[str, Any]], rows: list[Rows], 
 
 def _most_changed(metric: Metric, samples: list[list[dict[str, Any]]], rows: list[Rows]) -> list[dict[str, Any]]:
     """Return the samples whose own value moved most, largest change first; a value without a reference counts as 0."""
-    values = [np.nan_to_num(metric.value(of_run)) for of_run in rows]
+    values = [np.nan_to_num(metric.sample_values(of_run)) for of_run in rows]
     changes = np.abs(values[1] - values[0])
     order = np.argsort(-changes, kind="stable")[:NUM_CHANGED]
     return [

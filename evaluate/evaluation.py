@@ -25,9 +25,8 @@ from evaluate.results import (
     write_json,
 )
 from evaluate.runner import Runner, RunnerReport, RunnerSettings
-from evaluate.scoring import score_log
+from evaluate.scoring import ScoringOptions, score_log
 from evaluate.selection import Notice, Selection
-from evaluate.statistics import Bootstrap
 from evaluate.task import Task
 from evaluate.types import GenerationOptions, Sample
 
@@ -44,6 +43,7 @@ class EvaluationSettings:
     keep_failed: bool = False
     seed: int = 0
     generation: dict[str, Any] = field(default_factory=dict)  # overrides the task's own options
+    scoring: ScoringOptions = field(default_factory=ScoringOptions)
     runner: RunnerSettings = field(default_factory=RunnerSettings)
     model_arguments: dict[str, str] = field(default_factory=dict)  # as typed
 
@@ -232,7 +232,7 @@ class Evaluation:
             "limit": record["limit"],
             "corpus_fingerprint": record["corpus_fingerprint"],
             "coverage": record["coverage"],
-            **score_log(selection.task, judged, run, Bootstrap(seed=self._settings.seed)),
+            **score_log(selection.task, judged, run, replace(self._settings.scoring, seed=self._settings.seed)),
         }
         write_json(run.scores, scores)
         return {**scores, "run_dir": str(run.path)}

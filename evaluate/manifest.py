@@ -5,9 +5,9 @@ Two forms of manifest are read:
     {"id": "k-1", "audio": "clips/1.wav", "references": ["kettle"]}       this project's own
     {"audio": "clips/1.wav", "gt": "kettle", "source": "kitchen_test"}    that of the Qwen-Audio evaluation
 
-In the own form `audio` may be a list or absent, and `start_s`, `duration_s`, `language`, `question`, `split` and
-`groups` may be given; other fields are the user's own. In the Qwen-Audio form the id is the file's name without its
-suffix and `source` says the split.
+In the own form `audio` may be a list or absent, and `start_s`, `duration_s`, `language`, `question`, `source_text`,
+`split` and `groups` may be given; other fields are the user's own. In the Qwen-Audio form the id is the file's name
+without its suffix and `source` says the split.
 """
 
 import json
@@ -30,6 +30,7 @@ class Row:
     references: tuple[str, ...]
     language: str = ""
     question: str = ""
+    source_text: str = ""  # what is said, where the references are its translation
     split: str = ""  # as the line names it, "" if it does not
     groups: Mapping[str, str] = field(default_factory=dict)
 
@@ -84,18 +85,35 @@ def read_manifest(path: Path, *, data_dir: Path) -> list[Row]:
     return rows
 
 
-def read_references(path: Path) -> dict[str, tuple[tuple[str, ...], str]]:
-    """Read a references file: id to references and language ("" where the line names none).
+@dataclass(frozen=True, slots=True)
+class ReferenceRow:
+    """One line of a references file."""
+
+    references: tuple[str, ...]
+    language: str = ""  # as the line names it, "" if it does not
+    question: str = ""
+    source_text: str = ""
+    groups: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_references(path: Path) -> dict[str, ReferenceRow]:
+    """Read a references file: id to its line.
 
     Raises:
         ManifestError: A line is wrong, or an id comes twice.
     """
-    found: dict[str, tuple[tuple[str, ...], str]] = {}
+    found: dict[str, ReferenceRow] = {}
     seen: dict[str, str] = {}
     for where, record in read_jsonl(path):
         sample_id = _string(where, record, "id")
         _refuse_doubled(seen, sample_id, where)
-        found[sample_id] = (_references(where, record, "references"), _string(where, record, "language", default=""))
+        found[sample_id] = ReferenceRow(
+            references=_references(where, record, "references"),
+            language=_string(where, record, "language", default=""),
+            question=_string(where, record, "question", default=""),
+            source_text=_string(where, record, "source_text", default=""),
+            groups=_groups(where, record),
+        )
     if not found:
         raise ManifestError(f"{path}: holds no lines, expected {{'id', 'references'}} objects")
     return found
@@ -129,9 +147,6 @@ def _own_row(where: str, record: dict[str, Any], folders: tuple[Path, ...]) -> R
     paths = [audio] if isinstance(audio, str) else audio
     if not isinstance(paths, list) or not all(isinstance(one, str) and one for one in paths):
         raise ManifestError(f"{where}: 'audio' is {_shown(audio)}, expected a path or a list of paths")
-    groups = record.get("groups", {})
-    if not isinstance(groups, dict) or not all(isinstance(label, str) for label in groups.values()):
-        raise ManifestError(f"{where}: 'groups' is {_shown(groups)}, expected an object of strings, e.g. a speaker")
     return Row(
         where=where,
         id=_string(where, record, "id"),
@@ -139,9 +154,17 @@ def _own_row(where: str, record: dict[str, Any], folders: tuple[Path, ...]) -> R
         references=_references(where, record, "references"),
         language=primary_subtag(_string(where, record, "language", default="")),
         question=_string(where, record, "question", default=""),
+        source_text=_string(where, record, "source_text", default=""),
         split=_string(where, record, "split", default=""),
-        groups=groups,
+        groups=_groups(where, record),
     )
+
+
+def _groups(where: str, record: Mapping[str, Any]) -> dict[str, str]:
+    groups = record.get("groups", {})
+    if not isinstance(groups, dict) or not all(isinstance(label, str) for label in groups.values()):
+        raise ManifestError(f"{where}: 'groups' is {_shown(groups)}, expected an object of strings, e.g. a speaker")
+    return groups
 
 
 def _qwen_row(where: str, record: dict[str, Any], folders: tuple[Path, ...]) -> Row:

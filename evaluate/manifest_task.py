@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from evaluate.answers import extract_choice, match_choice
+from evaluate.answers import match_choice
 from evaluate.corpus import manifest_split, name_no_split, rows_of_split
 from evaluate.errors import ManifestError
 from evaluate.manifest import Row, read_manifest
@@ -34,9 +34,6 @@ class ManifestTask(Task):
         """Whether a file may hold other splits too; all rows of a file that is one split's own are of that split."""
         return path == self.manifest or list(self.manifests.values()).count(path) > 1
 
-    def extract_answer(self, sample: Sample, text: str) -> str | None:
-        return extract_choice(text, self.choices) if self.choices else text
-
     def _sample(self, row: Row) -> Sample:
         return Sample(
             id=row.id,
@@ -47,6 +44,7 @@ class ManifestTask(Task):
             language=self.language or row.language,
             groups=row.groups,
             choices=self.choices,
+            source_text=row.source_text,
         )
 
     def _prompt(self, row: Row) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluate.errors import CorpusAbsentError, CorpusError, RequestError
+from evaluate.metrics import create_metric
 from evaluate.model import ModelAdapter
 from evaluate.task import Split, Task, require_complete
 from evaluate.types import Sample
@@ -95,7 +96,8 @@ def _select(
         if name not in {split.name for split in splits}:
             notice(f"PARTIAL: {task.name}:{name} is not here and is left out")
     for split in splits:
-        task.scorers(split.name)  # raises now what would otherwise show when all samples are done
+        for metric, metric_settings in task.metric_settings(split.name).items():
+            create_metric(metric, metric_settings)  # raises now what would otherwise show when all samples are done
         _refuse_doubled_ids(task, split)
         if settings.require_complete:
             require_complete(task, split)

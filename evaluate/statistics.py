@@ -1,14 +1,18 @@
-"""Bootstrap intervals over samples, and paired permutation tests, from rows of counts.
+"""Bootstrap intervals and paired tests, from rows of numbers per sample and a value of weighted rows.
 
 A resample of n samples is a multinomial draw of how often each *distinct* row occurs, which has exactly the
-distribution of drawing samples one by one and costs the number of distinct rows rather than n.
+distribution of drawing samples one by one and costs the number of distinct rows rather than n. Where samples belong
+together (utterances of one speaker, questions about one recording) whole groups are drawn instead, all samples of a
+group as often as the group: within a group answers are right and wrong together, and resampling samples would give
+intervals that are too narrow.
 
 Source: Efron and Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13 (percentile interval); for word error
-rates Bisani and Ney 2004, "Bootstrap Estimates for Confidence Intervals in ASR Performance Evaluation". Permutation:
-Noreen 1989, "Computer-Intensive Methods for Testing Hypotheses", chapter 2 (approximate randomisation).
+rates, and by speaker, Bisani and Ney 2004, "Bootstrap Estimates for Confidence Intervals in ASR Performance
+Evaluation". Permutation: Noreen 1989, "Computer-Intensive Methods for Testing Hypotheses", chapter 2 (approximate
+randomisation). McNemar 1947, in its exact form: a binomial test of the pairs that differ.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +20,11 @@ from numpy.typing import NDArray
 
 from evaluate.types import Rows
 
+Value = Callable[[Rows, NDArray[np.float64]], NDArray[np.float64]]  # rows and weights (..., samples) to values (...)
+
 _CELLS_AT_ONCE = 4_000_000  # bounds memory: 32 MB of weights
+RESAMPLED_GROUPS = ("speaker", "recording")  # what makes samples dependent, in the order of preference
+FEW_GROUPS = 10  # below, an interval says so: so few draws tell little of how groups vary
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,26 +35,55 @@ class Bootstrap:
     level: float = 0.95
     seed: int = 0
 
-    def describe(self) -> dict[str, object]:
-        """Return the settings as they stand in scores.json."""
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """What is drawn in a resample: samples, or the groups that they belong to."""
+
+    name: str = "sample"
+    index: NDArray[np.intp] | None = None  # of each sample's group, shape (samples,); None: each sample by itself
+    note: str = ""  # what a reader of the interval should know, "" if nothing
+
+    def describe(self, settings: Bootstrap) -> dict[str, object]:
+        """Return how an interval was made, as it stands in scores.json."""
         return {
             "method": "percentile bootstrap",
-            "unit": "sample",
-            "resamples": self.resamples,
-            "level": self.level,
-            "seed": self.seed,
+            "unit": self.name,
+            **({"n_units": int(self.index.max()) + 1} if self.index is not None else {}),
+            "resamples": settings.resamples,
+            "level": settings.level,
+            "seed": settings.seed,
         }
 
 
-def bootstrap_interval(
-    rows: Rows, value: Callable[[Rows], NDArray[np.float64]], settings: Bootstrap
-) -> tuple[float, float] | None:
-    """Return the percentile interval of a value over resampled samples.
+def resampling_units(groups: Mapping[str, Sequence[str]]) -> Units:
+    """Return what to draw, given the groups that all samples name.
 
     Args:
-        rows: Counts, shape (samples, columns).
-        value: Summed counts to value: (..., columns) to (...).
+        groups: Kind of group ("speaker") to the label of each sample.
+    """
+    for name in RESAMPLED_GROUPS:
+        if name in groups:
+            labels, index = np.unique(np.array(groups[name]), return_inverse=True)
+            if len(labels) == len(index):
+                return Units()  # each sample its own group
+            if len(labels) == 1:
+                return Units(note=f"all samples are of one {name}: resampled by sample, which is too narrow for others")
+            few = f"only {len(labels)} {name}s: the interval is rough" if len(labels) < FEW_GROUPS else ""
+            return Units(name, index, few)
+    return Units()
+
+
+def bootstrap_interval(
+    rows: Rows, value: Value, settings: Bootstrap, units: Units | None = None
+) -> tuple[float, float] | None:
+    """Return the percentile interval of a value over resamples.
+
+    Args:
+        rows: Shape (samples, columns).
+        value: Rows and how often each counts, (..., samples), to values (...).
         settings: Number of resamples, level, seed.
+        units: What is drawn; None: samples.
 
     Returns:
         Lower and upper bound; None where there are fewer than two samples, or the value is undefined in a resample
@@ -54,7 +91,9 @@ def bootstrap_interval(
     """
     if len(rows) < 2:
         return None
-    values = np.concatenate([value(totals) for totals in _resampled_totals(rows, settings)])
+    index = None if units is None else units.index
+    draws = _by_sample(rows, settings) if index is None else _by_group(rows, index, settings)
+    values = np.concatenate([value(drawn, weights) for drawn, weights in draws])
     values = values[np.isfinite(values)]
     if 2 * len(values) < settings.resamples:
         return None
@@ -63,53 +102,98 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
-def _resampled_totals(rows: Rows, settings: Bootstrap) -> Iterator[Rows]:
-    """Yield summed rows of resamples, shape (some, columns), until all resamples are drawn."""
+def _by_sample(rows: Rows, settings: Bootstrap) -> Iterator[tuple[Rows, NDArray[np.float64]]]:
+    """Yield distinct rows with weights of resamples, shape (some, distinct), until all are drawn."""
     distinct, counts = np.unique(rows, axis=0, return_counts=True)
     rng = np.random.default_rng(settings.seed)
-    at_once = max(1, _CELLS_AT_ONCE // len(distinct))
-    for start in range(0, settings.resamples, at_once):
-        size = min(at_once, settings.resamples - start)
-        weights = rng.multinomial(len(rows), counts / len(rows), size=size)  # (size, distinct)
-        yield weights @ distinct
+    for size in _shares(settings.resamples, len(distinct)):
+        yield distinct, rng.multinomial(len(rows), counts / len(rows), size=size).astype(np.float64)
+
+
+def _by_group(rows: Rows, index: NDArray[np.intp], settings: Bootstrap) -> Iterator[tuple[Rows, NDArray[np.float64]]]:
+    """Yield the rows with weights of resamples of groups, shape (some, samples), until all are drawn."""
+    num_groups = int(index.max()) + 1
+    rng = np.random.default_rng(settings.seed)
+    for size in _shares(settings.resamples, len(rows)):
+        drawn = rng.multinomial(num_groups, np.full(num_groups, 1 / num_groups), size=size)  # (size, groups)
+        yield rows, drawn[:, index].astype(np.float64)
+
+
+def _shares(total: int, width: int) -> Iterator[int]:
+    """Yield how many of `total` draws of `width` cells to make at once."""
+    at_once = max(1, _CELLS_AT_ONCE // width)
+    for start in range(0, total, at_once):
+        yield min(at_once, total - start)
 
 
 def permutation_p_value(
     first: Rows,
     second: Rows,
-    value: Callable[[Rows], NDArray[np.float64]],
+    value: Value,
     *,
+    units: Units | None = None,
     permutations: int = 10_000,
     seed: int = 0,
 ) -> float | None:
-    """Return how often chance alone makes two systems differ as much, if each sample's pair of answers is exchangeable.
+    """Return how often chance alone makes two systems differ as much, if each unit's pair of answers is exchangeable.
 
-    Which system gave which answer is drawn anew for every sample, independently. A draw swaps a binomial number of each
-    *distinct* pair of rows, which is the same.
+    Which system gave which answers is drawn anew for every unit, independently. Of samples by themselves a draw swaps a
+    binomial number of each *distinct* pair of rows, which is the same.
 
     Args:
-        first: Counts of one system, shape (samples, columns).
-        second: Counts of the other for the same samples in the same order.
-        value: Summed counts to value.
+        first: Rows of one system, shape (samples, columns).
+        second: Rows of the other for the same samples in the same order.
+        value: Rows and weights to values.
+        units: What is swapped as a whole; None: samples.
         permutations: How many draws.
         seed: Of the draws.
 
     Returns:
         Two-sided p-value, (1 + draws at least as extreme) / (1 + draws), in (0, 1]; None where a value is undefined.
     """
-    distinct, counts = np.unique(np.concatenate([first, second], axis=1), axis=0, return_counts=True)
+    index = None if units is None else units.index
+    if index is None:
+        pairs, counts = np.unique(np.concatenate([first, second], axis=1), axis=0, return_counts=True)
+    else:
+        pairs, counts = np.concatenate([first, second], axis=1), np.ones(len(first), dtype=int)
     width = first.shape[1]
-    gain = distinct[:, width:] - distinct[:, :width]  # (distinct, columns): what swapping one pair adds to the first
-    totals = np.stack([first.sum(axis=0), second.sum(axis=0)])
-    observed = abs(float(value(totals[1]) - value(totals[0])))
+    both = np.concatenate([pairs[:, :width], pairs[:, width:]])  # (2 pairs, columns): the first system's rows on top
+    observed = _distance(both, value, *_weights_of(counts, np.zeros_like(counts)))
     if not np.isfinite(observed):
         return None
     rng = np.random.default_rng(seed)
     extreme = 0
-    at_once = max(1, _CELLS_AT_ONCE // len(distinct))
-    for start in range(0, permutations, at_once):
-        size = min(at_once, permutations - start)
-        moved = rng.binomial(counts, 0.5, size=(size, len(distinct))) @ gain  # (size, columns)
-        differences = np.abs(value(totals[1] - moved) - value(totals[0] + moved))
-        extreme += int((differences >= observed - 1e-12).sum())
+    for size in _shares(permutations, 2 * len(pairs)):
+        if index is None:
+            moved = rng.binomial(counts, 0.5, size=(size, len(pairs)))
+        else:
+            moved = rng.binomial(1, 0.5, size=(size, int(index.max()) + 1))[:, index]
+        extreme += int((_distance(both, value, *_weights_of(counts - moved, moved)) >= observed - 1e-12).sum())
     return (1 + extreme) / (1 + permutations)
+
+
+def _weights_of(stayed: NDArray[np.int_], moved: NDArray[np.int_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return both systems' weights of the stacked rows, if so many of each pair stayed and so many changed places."""
+    return (
+        np.concatenate([stayed, moved], axis=-1).astype(np.float64),
+        np.concatenate([moved, stayed], axis=-1).astype(np.float64),
+    )
+
+
+def _distance(rows: Rows, value: Value, first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.abs(value(rows, second) - value(rows, first))
+
+
+def mcnemar_p_value(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """Return the exact two-sided p-value that two systems are right equally often, from the samples they differ on.
+
+    Args:
+        first: 1 where one system is right and 0 where it is wrong, shape (samples,).
+        second: The same of the other.
+    """
+    from scipy.stats import binomtest  # takes a second to import
+
+    only_first, only_second = int((first > second).sum()), int((second > first).sum())
+    if only_first + only_second == 0:
+        return 1.0
+    return float(binomtest(only_first, only_first + only_second, 0.5).pvalue)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evaluate.answers import DEFAULT_EXTRACTOR, create_extractor
 from evaluate.errors import CorpusAbsentError, CorpusError, UnknownNameError
-from evaluate.metrics import create_metric
-from evaluate.metrics.base import Metric
+from evaluate.metrics.base import MetricSettings
 from evaluate.registry import unknown_name
 from evaluate.types import GenerationOptions, Sample
 
@@ -81,6 +81,7 @@ class Task(ABC):
     metrics: tuple[str, ...]  # the first is the primary one
     normalizer: str | None = None  # None: the metric's default for the language
     choices: tuple[str, ...] = ()
+    extractor: str = ""  # how a choice is read out of a text, see evaluate.answers; "": `named` where there are choices
     official_sizes: Mapping[str, int] = {}
     prompt: str = ""
     source: str = ""  # where the corpus comes from and under which licence
@@ -129,13 +130,11 @@ class Task(ABC):
             raise absent[0]
         return read
 
-    def scorers(self, split: str) -> tuple[Metric, ...]:
-        """Return the metrics of a split, set up for its language and labels."""
+    def metric_settings(self, split: str) -> dict[str, MetricSettings]:
+        """Return the metrics of a split by name, each with its language and labels."""
         del split  # the same for all; tasks with several languages differ
-        return tuple(
-            create_metric(name, language=self.language, normalizer=self.normalizer, choices=self.choices)
-            for name in self.metrics
-        )
+        settings = MetricSettings(self.language, self.normalizer, tuple(self.choices))
+        return dict.fromkeys(self.metrics, settings)
 
     def generation_options(self) -> GenerationOptions:
         """Return how text is generated for this task where the user does not say."""
@@ -144,7 +143,9 @@ class Task(ABC):
     def extract_answer(self, sample: Sample, text: str) -> str | None:
         """Return the answer that a text gives, or None where there is none: counted as unparsed and scored wrong."""
         del sample
-        return text
+        if not self.choices:
+            return text
+        return create_extractor(self.extractor or DEFAULT_EXTRACTOR)(text, self.choices)
 
     def unknown_split(self, split: str, present: Sequence[str]) -> UnknownNameError:
         """Return the error for a split that is neither official nor here."""

@@ -8,7 +8,8 @@
     choices: [kettle, tap, knife]
     metrics: [accuracy, macro_f1]
 
-Optional: `version` (default "1"), `normalizer`, `description`, `source`, `official_sizes` (split to number of samples).
+Optional: `version` (default "1"), `normalizer`, `extractor` (how a choice is read out of a text: exact, normalized,
+letter, named, closest; default named), `description`, `source`, `official_sizes` (split to number of samples).
 """
 
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from evaluate.answers import create_extractor
 from evaluate.errors import RequestError
 from evaluate.manifest_task import ManifestTask
 from evaluate.metrics import registry as metric_registry
@@ -26,8 +28,18 @@ from evaluate.types import KINDS, primary_subtag
 
 TASK_SUFFIXES = (".yaml", ".yml", ".py")
 _REQUIRED = ("name", "kind", "manifest", "metrics")
-_OPTIONAL = ("language", "prompt", "choices", "version", "normalizer", "description", "source", "official_sizes")
-_TEXTS = ("name", "language", "prompt", "normalizer", "description", "source")
+_OPTIONAL = (
+    "language",
+    "prompt",
+    "choices",
+    "version",
+    "normalizer",
+    "description",
+    "source",
+    "official_sizes",
+    "extractor",
+)
+_TEXTS = ("name", "language", "prompt", "normalizer", "description", "source", "extractor")
 _PYTHON_FACTS = ("name", "version", "kind", "splits", "default_splits", "metrics")
 _SINGLE_SPLIT = "test"
 
@@ -77,6 +89,8 @@ def _class_of_yaml(path: Path) -> type[Task]:
         "manifests": {str(split): path.parent / str(file) for split, file in manifests.items()},
         "__doc__": f"The task of {path}.",
     }
+    if facts.get("extractor"):
+        create_extractor(facts["extractor"])  # raises now what would otherwise show when all samples are done
     for name in attributes["metrics"]:
         metric_registry.get(name)
     return type("ManifestTask", (ManifestTask,), attributes)

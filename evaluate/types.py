@@ -38,6 +38,7 @@ class Sample:
     language: str = ""  # of the speech, as ISO 639-1; "" where there is none
     groups: Mapping[str, str] = field(default_factory=dict)  # speaker, subset, …: scores are also given per value
     choices: tuple[str, ...] = ()  # the label set, where there is one
+    source_text: str = ""  # what is said, where the references are its translation
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,16 +72,16 @@ def bench_word_error_rate() -> None:
     import jiwer
 
     from evaluate.metrics import create_metric
-    from evaluate.metrics.base import Judged
+    from evaluate.metrics.base import Judged, MetricSettings
     from evaluate.statistics import Bootstrap, bootstrap_interval
 
     references, hypotheses = made_up_pairs()
-    metric = create_metric("wer", normalizer="none")
+    metric = create_metric("wer", MetricSettings(normalizer="none"))
 
     def ours() -> None:
         pairs = zip(references, hypotheses, strict=True)
         rows = metric.rows(Judged("", (reference,), hypothesis) for reference, hypothesis in pairs)
-        metric.value(rows.sum(axis=0))
+        metric.value(rows)
         bootstrap_interval(rows, metric.value, Bootstrap())
 
     def theirs() -> None:

@@ -1,10 +1,10 @@
 """One file per metric family; here the table of their names."""
 
-from collections.abc import Sequence
+from dataclasses import replace
 
 from evaluate.errors import RequestError
-from evaluate.metrics.base import Metric
-from evaluate.registry import Registry
+from evaluate.metrics.base import PROTOCOLS, Metric, MetricSettings
+from evaluate.registry import Registry, unknown_name
 from evaluate.types import primary_subtag
 
 BUILTIN = {
@@ -21,17 +21,18 @@ BUILTIN = {
 registry = Registry("metric", BUILTIN, group="otoscope.metrics", listing="All names: otoscope metrics")
 
 
-def create_metric(
-    name: str, *, language: str = "", normalizer: str | None = None, choices: Sequence[str] = ()
-) -> Metric:
-    """Return the metric of a name, set up for a language; of a tag like zh-CN its first part counts.
+def create_metric(name: str, settings: MetricSettings | None = None) -> Metric:
+    """Return the metric of a name; of a language tag like zh-CN the first part counts.
 
     Raises:
-        UnknownNameError: No metric or normaliser has the name.
+        UnknownNameError: No metric, normaliser or protocol has the name.
         RequestError: The language is no ISO 639 code, such as "english" for "en".
     """
-    code = primary_subtag(language)
+    settings = settings or MetricSettings()
+    code = primary_subtag(settings.language)
     if code and not (code.isalpha() and len(code) in (2, 3)):
-        raise RequestError(f"language {language!r}: expected an ISO 639 code like en, zh or yue")
-    metric: Metric = registry.get(name)(language=code, normalizer=normalizer, choices=choices)
+        raise RequestError(f"language {settings.language!r}: expected an ISO 639 code like en, zh or yue")
+    if settings.protocol and settings.protocol not in PROTOCOLS:
+        raise unknown_name("protocol", settings.protocol, PROTOCOLS, listing=f"protocols: {', '.join(PROTOCOLS)}")
+    metric: Metric = registry.get(name)(replace(settings, language=code))
     return metric

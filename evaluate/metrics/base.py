@@ -1,13 +1,15 @@
-"""What a metric is: a scorer that turns one sample into a row of counts, and a value made from summed rows.
+"""What a metric is: a scorer that turns one sample into a row of numbers, and a value made from weighted rows.
 
-Counts are added and divided once, at the end. So a corpus rate is never an average of utterance rates, and a
-bootstrap resample is a weighted sum of rows, with no text scored twice.
+A weight says how often a sample counts: once each for the score itself, as often as it was drawn in a bootstrap
+resample. So no text is scored twice, whatever the metric. Most metrics add their rows and divide once, at the end
+(`SummedMetric`): a corpus rate is never an average of utterance rates.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,7 @@ from evaluate.normalizers import Normalizer, create_normalizer
 from evaluate.types import Rows
 
 State = Literal["scored", "unparsed", "failed"]
+Weights = NDArray[np.float64]  # how often each sample counts: shape (..., samples)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,53 +30,192 @@ class Judged:
     answer: str | None  # None: the sample failed, or nothing could be extracted; scored at its worst
     state: State = "scored"
     groups: Mapping[str, str] = field(default_factory=dict)
+    question: str = ""  # what the model was asked
+    source_text: str = ""  # what was said, for translations
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a judge says of one answer."""
+
+    score: float
+    text: str  # the judge's raw text, kept in the log
+
+
+class Judge(Protocol):
+    """A model, or a person, that scores open-ended answers."""
+
+    name: str  # with its version: it stands in the signature
+    scale: tuple[float, float]  # worst and best score
+
+    def judge(self, *, question: str, references: tuple[str, ...], answer: str) -> Judgement:
+        """Return the score of an answer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSettings:
+    """What a metric is set up with.
+
+    The first four determine how a score is made from rows and stand in scores.json; the others say where answers to a
+    metric's own questions come from.
+    """
+
+    language: str = ""  # of the references, ISO 639-1; "" where it plays no part
+    normalizer: str | None = None  # None: the metric's default for the language
+    choices: tuple[str, ...] = ()  # the label set, for metrics over labels
+    protocol: str = ""  # "": the sound definition; else one of PROTOCOLS, whose scoring is kept with its faults
+    ptb: Literal["python", "java"] = "python"  # which PTB tokeniser serves the caption metrics
+    spice_scores: Path | None = None  # SPICE's own output, from a machine that has it
+    judge: Judge | None = None
+
+    def to_json(self, normalizer: str) -> dict[str, Any]:
+        """Return the settings that a value is made with."""
+        return {
+            "language": self.language,
+            "normalizer": normalizer,
+            "choices": list(self.choices),
+            "protocol": self.protocol,
+        }
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "MetricSettings":
+        """Read the settings back from a scores document."""
+        return cls(
+            record["language"], record["normalizer"], tuple(record["choices"]), protocol=record.get("protocol", "")
+        )
+
+
+# Published evaluations whose scoring is offered as it was, faults included; what differs stands at each metric.
+PROTOCOLS = ("qwen-audio", "qwen2-audio")
 
 
 class Metric(ABC):
-    """One number for a corpus.
-
-    Args:
-        language: Language of the references, ISO 639-1, "" where it plays no part.
-        normalizer: Name of a normaliser; None: the metric's default for the language.
-        choices: The label set of the task, for metrics over labels.
-    """
+    """One number for a corpus."""
 
     name: str
     higher_is_better: bool
     is_rate = True  # a fraction, which people are shown in per cent
-    columns: tuple[str, ...]  # what each column of a row counts
+    is_binary = False  # a sample is right or wrong: its value is 0 or 1
+    uses_all_references = False  # more references move the value: their number stands in the signature
+    columns: tuple[str, ...]  # what each column of a row is
+    undefined = "there is nothing to divide by"  # why there is no value, where there is none
 
-    def __init__(self, *, language: str = "", normalizer: str | None = None, choices: Sequence[str] = ()) -> None:
-        self.language = language
-        self.choices = tuple(choices)
-        self.normalizer: Normalizer = create_normalizer(normalizer, language=language)
+    def __init__(self, settings: MetricSettings | None = None) -> None:
+        self.settings = settings or MetricSettings()
+        self.normalizer: Normalizer = create_normalizer(
+            self.settings.normalizer or self.default_normalizer(), language=self.settings.language
+        )
+
+    def default_normalizer(self) -> str | None:
+        """Return the name of the normaliser where none is asked for; None: the one of the language."""
+        return None
+
+    @property
+    def language(self) -> str:
+        """Language of the references, ISO 639-1."""
+        return self.settings.language
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The label set."""
+        return self.settings.choices
+
+    @abstractmethod
+    def rows(self, items: Iterable[Judged]) -> Rows:
+        """Return one row per sample, shape (samples, columns).
+
+        Raises:
+            MetricUnavailableError: A program or model that the metric needs is not here.
+        """
+
+    @abstractmethod
+    def value(self, rows: Rows, weights: Weights | None = None) -> NDArray[np.float64]:
+        """Return the metric of weighted samples; None: each counts once.
+
+        Args:
+            rows: Shape (samples, columns).
+            weights: Shape (..., samples).
+
+        Returns:
+            Shape (...); NaN where it is undefined.
+        """
+
+    @abstractmethod
+    def sample_values(self, rows: Rows) -> NDArray[np.float64]:
+        """Return what the metric says of each sample alone, shape (samples,); NaN where that is undefined."""
+
+    def unparsed(self, rows: Rows) -> NDArray[np.bool_]:
+        """Return for each sample whether the metric could read nothing out of its answer."""
+        return np.zeros(len(rows), dtype=bool)
+
+    def details(self, rows: Rows) -> dict[str, Any]:
+        """Return what else is worth reporting, as JSON-ready values."""
+        del rows
+        return {}
+
+    def signature(self) -> str:
+        """Return every setting that the value depends on, in one string."""
+        normalizer = f"norm:{self.normalizer.name}@{self.normalizer.version}"
+        protocol = (f"protocol:{self.settings.protocol}",) if self.settings.protocol else ()
+        return "|".join([self.name, normalizer, *self.signature_parts(), *protocol])
+
+    def signature_parts(self) -> tuple[str, ...]:
+        """Return the metric's own settings for its signature, `key:value` each."""
+        return ()
+
+
+class SummedMetric(Metric):
+    """A metric that adds what was counted per sample and makes its value of the sum."""
 
     @abstractmethod
     def count(self, *, references: tuple[str, ...], answer: str | None) -> tuple[float, ...]:
         """Return the row of one sample; `answer` None is the worst that could have been answered."""
 
     @abstractmethod
-    def value(self, totals: Rows) -> NDArray[np.float64]:
+    def value_of_totals(self, totals: Rows) -> NDArray[np.float64]:
         """Return the metric of summed rows: (..., columns) to (...); NaN where it is undefined."""
 
     def rows(self, items: Iterable[Judged]) -> Rows:
-        """Return one row of counts per sample, shape (samples, columns)."""
         counted = (self.count(references=item.references, answer=item.answer) for item in items)
         rows: Rows = np.fromiter(counted, dtype=np.dtype((np.float64, len(self.columns))))
         return rows
 
-    def details(self, totals: NDArray[np.float64]) -> dict[str, Any]:
-        """Return what else is worth reporting of the summed row, as JSON-ready values."""
-        return {column: _plain(total) for column, total in zip(self.columns, totals, strict=True)}
+    def value(self, rows: Rows, weights: Weights | None = None) -> NDArray[np.float64]:
+        return self.value_of_totals(rows.sum(axis=0) if weights is None else weights @ rows)
 
-    def signature(self) -> str:
-        """Return every setting that the value depends on, in one string."""
-        normalizer = f"norm:{self.normalizer.name}@{self.normalizer.version}"
-        return "|".join([self.name, normalizer, *self.settings()])
+    def sample_values(self, rows: Rows) -> NDArray[np.float64]:
+        return self.value_of_totals(rows)
 
-    def settings(self) -> tuple[str, ...]:
-        """Return the metric's own settings for its signature, `key:value` each."""
-        return ()
+    def details(self, rows: Rows) -> dict[str, Any]:
+        return self.details_of_totals(rows.sum(axis=0))
+
+    def details_of_totals(self, totals: NDArray[np.float64]) -> dict[str, Any]:
+        """Return the counts behind the value."""
+        return {column: plain_number(total) for column, total in zip(self.columns, totals, strict=True)}
+
+
+class MeanMetric(SummedMetric):
+    """The mean of a score per sample, made of all samples at once: a row is (score, 1)."""
+
+    columns = ("score", "samples")
+
+    @abstractmethod
+    def scores(self, items: list[Judged]) -> NDArray[np.float64]:
+        """Return one score per sample, shape (samples,)."""
+
+    def rows(self, items: Iterable[Judged]) -> Rows:
+        scores = np.asarray(self.scores(list(items)), dtype=np.float64)
+        return np.stack([scores, np.ones(len(scores))], axis=1)
+
+    def count(self, *, references: tuple[str, ...], answer: str | None) -> tuple[float, ...]:
+        raise NotImplementedError("the score of a sample depends on the others")
+
+    def value_of_totals(self, totals: Rows) -> NDArray[np.float64]:
+        return ratio(totals[..., 0], totals[..., 1])
+
+    def details_of_totals(self, totals: NDArray[np.float64]) -> dict[str, Any]:
+        return {}
 
 
 def ratio(numerator: Rows, denominator: Rows, *, undefined: float = np.nan) -> NDArray[np.float64]:
@@ -84,5 +226,6 @@ def ratio(numerator: Rows, denominator: Rows, *, undefined: float = np.nan) -> N
     return filled
 
 
-def _plain(total: float) -> int | float:
-    return int(total) if float(total).is_integer() else float(total)
+def plain_number(value: float) -> int | float:
+    """Return a JSON-ready number, a whole one without its point."""
+    return int(value) if float(value).is_integer() else float(value)

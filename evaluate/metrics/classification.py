@@ -2,105 +2,155 @@
 
 Per class: tp, fn, fp counted over the corpus; precision tp/(tp+fp), recall tp/(tp+fn), F1 2tp/(2tp+fp+fn), each 0
 where it is undefined (scikit-learn's zero_division=0). The classes are the task's whole label set, so an answer that
-is no label is wrong without becoming a class of its own. A class that never occurs has F1 0 in the macro average, as in
-scikit-learn when `labels` is given; balanced accuracy averages over the classes that occur as references.
+is no label is unparsed: wrong, without becoming a class of its own (scikit-learn's default would make each stray answer
+a class and lower the macro average). A class that never occurs has F1 0 in the macro average, as in scikit-learn when
+`labels` is given; balanced accuracy averages over the classes that occur as references. Where a sample has several
+references, an answer that is one of them is right and counts for that class; a wrong one counts against the first.
 
 All range over [0, 1], higher is better. Source: scikit-learn 1.9 `accuracy_score`, `f1_score(labels=…,
-zero_division=0)`, `balanced_accuracy_score`, to which the tests hold them.
+zero_division=0)`, `balanced_accuracy_score`, `confusion_matrix`, to which the tests hold them.
+
+Under the protocols `qwen-audio` and `qwen2-audio` an answer is right only if it is the reference letter for letter,
+after white space at both ends (qwen2-audio: at its start only) is taken off, as in those evaluations.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluate.errors import RequestError
-from evaluate.metrics.base import Metric, ratio
+from evaluate.metrics.base import Judged, Metric, MetricSettings, SummedMetric, Weights, ratio
 from evaluate.types import Rows
 
-
-def _distinct(metric: Metric) -> list[str]:
-    """Return the metric's choices in their normalised form.
-
-    Raises:
-        RequestError: Two become one, so that a wrong answer would count as right.
-    """
-    normalised = [metric.normalizer(label) for label in metric.choices]
-    for position, label in enumerate(normalised):
-        if label in normalised[:position]:
-            first, second = metric.choices[normalised.index(label)], metric.choices[position]
-            raise RequestError(
-                f"metric {metric.name!r}: the choices {first!r} and {second!r} are one after normalising with "
-                f"{metric.normalizer.name!r}; set `normalizer: none`, or rename one"
-            )
-    return normalised
+NO_CLASS = -1  # the index of an answer that is no label
 
 
-class Accuracy(Metric):
+class _LabelForm(Metric):
+    """What label metrics share: the form in which two labels are one."""
+
+    def __init__(self, settings: MetricSettings | None = None) -> None:
+        super().__init__(settings)
+        self._forms = self._distinct_forms()
+
+    def default_normalizer(self) -> str:
+        return "none" if self.settings.protocol else "basic"
+
+    def form(self, text: str) -> str:
+        """Return the form of a label or answer that is compared."""
+        if self.settings.protocol:
+            text = text.lstrip() if self.settings.protocol == "qwen2-audio" else text.strip()
+        return self.normalizer(text)
+
+    def _distinct_forms(self) -> list[str]:
+        """Return the choices in their normalised form.
+
+        Raises:
+            RequestError: Two become one, so that a wrong answer would count as right.
+        """
+        normalised = [self.form(label) for label in self.choices]
+        for position, label in enumerate(normalised):
+            if label in normalised[:position]:
+                first, second = self.choices[normalised.index(label)], self.choices[position]
+                raise RequestError(
+                    f"metric {self.name!r}: the choices {first!r} and {second!r} are one after normalising with "
+                    f"{self.normalizer.name!r}; set `normalizer: none`, or rename one"
+                )
+        return normalised
+
+
+class Accuracy(_LabelForm, SummedMetric):
     """Share of samples whose answer equals one of the references after normalising."""
 
-    name, higher_is_better = "accuracy", True
+    name, higher_is_better, is_binary = "accuracy", True, True
     columns = ("correct", "samples")
-
-    def __init__(self, *, language: str = "", normalizer: str | None = None, choices: Sequence[str] = ()) -> None:
-        super().__init__(language=language, normalizer=normalizer or "basic", choices=choices)
-        _distinct(self)
 
     def count(self, *, references: tuple[str, ...], answer: str | None) -> tuple[float, ...]:
         if answer is None:
             return (0, 1)
-        return (self.normalizer(answer) in {self.normalizer(text) for text in references}, 1)
+        return (self.form(answer) in {self.normalizer(text) for text in references}, 1)
 
-    def value(self, totals: Rows) -> NDArray[np.float64]:
+    def value_of_totals(self, totals: Rows) -> NDArray[np.float64]:
         return ratio(totals[..., 0], totals[..., 1])
 
-    def details(self, totals: NDArray[np.float64]) -> dict[str, Any]:
+    def details_of_totals(self, totals: NDArray[np.float64]) -> dict[str, Any]:
         return {"correct": int(totals[0])}
 
 
-class _PerClass(Metric):
-    """Shared by the averages over classes: a row holds tp, fn and fp of every class."""
+class _PerClass(_LabelForm):
+    """Shared by the averages over classes: a row holds the index of the true class and that of the answer."""
 
     higher_is_better = True
+    columns = ("reference", "answer")
 
-    def __init__(self, *, language: str = "", normalizer: str | None = None, choices: Sequence[str] = ()) -> None:
-        super().__init__(language=language, normalizer=normalizer or "basic", choices=choices)
+    def __init__(self, settings: MetricSettings | None = None) -> None:
+        super().__init__(settings)
         if not self.choices:
             raise RequestError(f"metric {self.name!r} needs the task's label set; add `choices` to the task")
-        self._index = {label: index for index, label in enumerate(_distinct(self))}
-        self.columns = tuple(f"{count}:{label}" for count in ("tp", "fn", "fp") for label in self.choices)
+        self._index = {form: index for index, form in enumerate(self._forms)}
 
-    def count(self, *, references: tuple[str, ...], answer: str | None) -> tuple[float, ...]:
-        truth = self._index[self.normalizer(references[0])]
-        guess = None if answer is None else self._index.get(self.normalizer(answer))
-        row = np.zeros((3, len(self.choices)))
-        if guess == truth:
-            row[0, truth] = 1
-        else:
-            row[1, truth] = 1
-            if guess is not None:
-                row[2, guess] = 1
-        return tuple(row.ravel())
+    def rows(self, items: Iterable[Judged]) -> Rows:
+        counted = (self._classes_of(item) for item in items)
+        rows: Rows = np.fromiter(counted, dtype=np.dtype((np.float64, 2)))
+        return rows
 
-    def _split(self, totals: Rows) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    def _classes_of(self, item: Judged) -> tuple[int, int]:
+        truths = [self._index[self.normalizer(text)] for text in item.references]
+        guess = NO_CLASS if item.answer is None else self._index.get(self.form(item.answer), NO_CLASS)
+        return (guess if guess in truths else truths[0], guess)
+
+    def value(self, rows: Rows, weights: Weights | None = None) -> NDArray[np.float64]:
+        weights = np.ones(len(rows)) if weights is None else weights
+        classes = np.arange(len(self.choices))
+        truth, guess = (rows[:, column, None] == classes for column in (0, 1))  # (samples, classes) each
+        # Only three sums per class, whatever the number of samples: a resample costs a matrix product.
+        support, predicted, tp = [weights @ which.astype(np.float64) for which in (truth, guess, truth & guess)]
+        return self.average(tp, fn=support - tp, fp=predicted - tp)
+
+    def average(
+        self, tp: NDArray[np.float64], *, fn: NDArray[np.float64], fp: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return the average over classes of counts of shape (..., classes)."""
+        raise NotImplementedError
+
+    def sample_values(self, rows: Rows) -> NDArray[np.float64]:
+        right: NDArray[np.bool_] = rows[:, 0] == rows[:, 1]
+        return right.astype(np.float64)
+
+    def unparsed(self, rows: Rows) -> NDArray[np.bool_]:
+        no_class: NDArray[np.bool_] = rows[:, 1] == NO_CLASS
+        return no_class
+
+    def details(self, rows: Rows) -> dict[str, Any]:
         size = len(self.choices)
-        return totals[..., :size], totals[..., size : 2 * size], totals[..., 2 * size :]
-
-    def details(self, totals: NDArray[np.float64]) -> dict[str, Any]:
-        tp, fn, fp = self._split(totals)
-        precision, recall = ratio(tp, tp + fp, undefined=0), ratio(tp, tp + fn, undefined=0)
+        table = np.zeros((size, size + 1), dtype=int)  # the last column: answers that are no label
+        np.add.at(table, (rows[:, 0].astype(int), rows[:, 1].astype(int)), 1)
+        confusion, unparsed = table[:, :size], table[:, size]
+        support, predicted, tp = table.sum(axis=1), confusion.sum(axis=0), confusion.diagonal()
+        precision, recall = ratio(tp, predicted, undefined=0), ratio(tp, support, undefined=0)
+        f1 = _f1(tp, fn=support - tp, fp=predicted - tp)
         per_class = {
             label: {
                 "precision": float(precision[index]),
                 "recall": float(recall[index]),
-                "support": int(tp[index] + fn[index]),
+                "f1": float(f1[index]),
+                "support": int(support[index]),
+                "predicted": int(predicted[index]),
             }
             for index, label in enumerate(self.choices)
         }
-        return {"per_class": per_class}
+        return {
+            "per_class": per_class,
+            # confusion[i][j]: how often label i was answered with label j
+            "confusion": {
+                "labels": list(self.choices),
+                "matrix": confusion.tolist(),
+                "unparsed": unparsed.tolist(),
+            },
+        }
 
-    def settings(self) -> tuple[str, ...]:
+    def signature_parts(self) -> tuple[str, ...]:
         return (f"classes:{len(self.choices)}",)
 
 
@@ -109,11 +159,11 @@ class MacroF1(_PerClass):
 
     name = "macro_f1"
 
-    def value(self, totals: Rows) -> NDArray[np.float64]:
-        tp, fn, fp = self._split(totals)
+    def average(
+        self, tp: NDArray[np.float64], *, fn: NDArray[np.float64], fp: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         support = (tp + fn).sum(axis=-1)
-        mean = _f1(tp, fn, fp).mean(axis=-1)
-        return np.where(support > 0, mean, np.nan)
+        return np.where(support > 0, _f1(tp, fn=fn, fp=fp).mean(axis=-1), np.nan)
 
 
 class WeightedF1(_PerClass):
@@ -121,11 +171,11 @@ class WeightedF1(_PerClass):
 
     name = "weighted_f1"
 
-    def value(self, totals: Rows) -> NDArray[np.float64]:
-        tp, fn, fp = self._split(totals)
-        support = (tp + fn).sum(axis=-1)
-        total = (_f1(tp, fn, fp) * (tp + fn)).sum(axis=-1)
-        return ratio(total, support)
+    def average(
+        self, tp: NDArray[np.float64], *, fn: NDArray[np.float64], fp: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        support = tp + fn
+        return ratio((_f1(tp, fn=fn, fp=fp) * support).sum(axis=-1), support.sum(axis=-1))
 
 
 class BalancedAccuracy(_PerClass):
@@ -133,11 +183,12 @@ class BalancedAccuracy(_PerClass):
 
     name = "balanced_accuracy"
 
-    def value(self, totals: Rows) -> NDArray[np.float64]:
-        tp, fn, _ = self._split(totals)
+    def average(
+        self, tp: NDArray[np.float64], *, fn: NDArray[np.float64], fp: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         occurs = (tp + fn > 0).sum(axis=-1)
         return ratio(ratio(tp, tp + fn, undefined=0).sum(axis=-1), occurs)
 
 
-def _f1(tp: Rows, fn: Rows, fp: Rows) -> NDArray[np.float64]:
+def _f1(tp: Rows, *, fn: Rows, fp: Rows) -> NDArray[np.float64]:
     return ratio(2 * tp, 2 * tp + fn + fp, undefined=0)

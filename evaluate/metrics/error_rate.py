@@ -12,6 +12,8 @@ Degenerate pairs: an empty reference adds its insertions to the errors and nothi
 Open ASR Leaderboard drops such pairs); an empty hypothesis is all deletions; both empty is no error. A corpus with
 N = 0 has no rate. With several references, the one with the lowest rate counts (the first of equals); a sample without
 an answer counts as the deletion of its longest reference.
+
+Under the protocols `qwen-audio` and `qwen2-audio` the texts are normalised as those evaluations did.
 """
 
 import re
@@ -22,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
-from evaluate.metrics.base import Metric, ratio
+from evaluate.metrics.base import SummedMetric, ratio
 from evaluate.normalizers.mandarin import CJK
 from evaluate.types import Rows
 
@@ -78,12 +80,16 @@ def count_errors(*, reference: list[str] | str, hypothesis: list[str] | str) -> 
     return ErrorCounts(substitutions, deletions, insertions, len(reference))
 
 
-class _ErrorRate(Metric):
+class _ErrorRate(SummedMetric):
     """Shared by the rates: they differ in what a unit is."""
 
     higher_is_better = False
     columns = ("substitutions", "deletions", "insertions", "reference_length", "empty_references")
     unit: str
+    undefined = "the references hold no unit to divide by"
+
+    def default_normalizer(self) -> str | None:
+        return self.settings.protocol or None  # each published recipe is a normaliser of its own
 
     def units(self, text: str) -> list[str] | str:
         """Return the units of a normalised text."""
@@ -108,10 +114,10 @@ class _ErrorRate(Metric):
             best.reference_length == 0,
         )
 
-    def value(self, totals: Rows) -> NDArray[np.float64]:
+    def value_of_totals(self, totals: Rows) -> NDArray[np.float64]:
         return ratio(totals[..., :3].sum(axis=-1), totals[..., 3])
 
-    def settings(self) -> tuple[str, ...]:
+    def signature_parts(self) -> tuple[str, ...]:
         return (f"unit:{self.unit}", "empty-ref:insertions")
 
 
@@ -136,8 +142,8 @@ class CharacterErrorRate(_ErrorRate):
     def units(self, text: str) -> str:
         return "".join(text.split()) if self.language in SPACELESS else text
 
-    def settings(self) -> tuple[str, ...]:
-        return (*super().settings(), f"spaces:{'out' if self.language in SPACELESS else 'in'}")
+    def signature_parts(self) -> tuple[str, ...]:
+        return (*super().signature_parts(), f"spaces:{'out' if self.language in SPACELESS else 'in'}")
 
 
 class MixedErrorRate(_ErrorRate):
@@ -150,11 +156,15 @@ class MixedErrorRate(_ErrorRate):
         return self._UNIT.findall(text)
 
 
-class SentenceErrorRate(Metric):
+class SentenceErrorRate(SummedMetric):
     """Share of samples whose normalised text differs from every reference; range [0, 1], lower is better."""
 
     name, higher_is_better = "ser", False
     columns = ("wrong_sentences", "sentences")
+    is_binary = True
+
+    def default_normalizer(self) -> str | None:
+        return self.settings.protocol or None
 
     def count(self, *, references: tuple[str, ...], answer: str | None) -> tuple[float, ...]:
         if answer is None:
@@ -165,8 +175,8 @@ class SentenceErrorRate(Metric):
     def _sentence(self, text: str) -> str:
         return ("" if self.language in SPACELESS else " ").join(self.normalizer(text).split())
 
-    def value(self, totals: Rows) -> NDArray[np.float64]:
+    def value_of_totals(self, totals: Rows) -> NDArray[np.float64]:
         return ratio(totals[..., 0], totals[..., 1])
 
-    def details(self, totals: NDArray[np.float64]) -> dict[str, Any]:
+    def details_of_totals(self, totals: NDArray[np.float64]) -> dict[str, Any]:
         return {"wrong_sentences": int(totals[0])}

@@ -19,7 +19,7 @@ def test_every_task_of_the_table_loads_and_states_its_facts(name: str) -> None:
     assert all(task.official_sizes[split] > 0 for split in task.splits)
     assert task.prompt
     assert task.source
-    assert len(task(Path()).scorers(task.splits[0])) == len(task.metrics)
+    assert len(task(Path()).metric_settings(task.splits[0])) == len(task.metrics)
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -8,16 +8,16 @@ from sklearn.metrics import balanced_accuracy_score, f1_score
 
 from evaluate.errors import RequestError
 from evaluate.metrics import create_metric
-from evaluate.metrics.base import Judged
+from evaluate.metrics.base import Judged, MetricSettings
 
 LABELS = ("kettle", "tap", "knife", "door")
 label = st.sampled_from(LABELS[:3])  # the fourth never occurs as a reference
 
 
 def value_of(name: str, references: Sequence[str], answers: Sequence[str | None]) -> float:
-    metric = create_metric(name, choices=LABELS)
+    metric = create_metric(name, MetricSettings(choices=LABELS))
     items = [Judged("", (one,), two) for one, two in zip(references, answers, strict=True)]
-    return float(metric.value(metric.rows(items).sum(axis=0)))
+    return float(metric.value(metric.rows(items)))
 
 
 @given(st.lists(st.tuples(label, st.sampled_from(LABELS)), min_size=1, max_size=20))
@@ -53,5 +53,5 @@ def test_no_samples_have_no_value() -> None:
 def test_labels_that_normalising_makes_one_are_an_error() -> None:
     for name in ("accuracy", "macro_f1"):
         with pytest.raises(RequestError, match=r"the choices 'C\+\+' and 'C#' are one after normalising with 'basic'"):
-            create_metric(name, choices=("C++", "C#"))
-        create_metric(name, normalizer="none", choices=("C++", "C#"))
+            create_metric(name, MetricSettings(choices=("C++", "C#")))
+        create_metric(name, MetricSettings(normalizer="none", choices=("C++", "C#")))
