@@ -9,15 +9,15 @@ finds broken wording, the same that makes SPIDEr into SPIDEr-FL. Neither is fetc
                                  config.json, tokenizer_config.json, vocab.txt of google-bert/bert-base-uncased
 
 The classifier's checkpoint has the weights of its encoder, but neither its configuration nor its vocabulary. The small
-published classifier, echecker_clotho_audiocaps_tiny.ckpt, works the same with the files of prajjwal1/bert-tiny.
+published classifier, echecker_clotho_audiocaps_tiny.ckpt, needs those of prajjwal1/bert-tiny instead.
 
-Source: Zhou et al. 2022, "Can Audio Captions Be Evaluated with Image Caption Metrics?", sections 3 and 4;
+Source: Zhou et al. 2022, "Can Audio Captions Be Evaluated with Image Caption Metrics?";
 https://github.com/blmoistawinde/fense, and aac-metrics 0.6.0, which the numbers of recent papers were made with.
 
-Known differences: the official code gives all six probabilities of a caption instead of the last when it is asked for
-no more captions than one batch holds; here, as in aac-metrics, it is always the last. Its later versions and
-aac-metrics take punctuation and capitals from what the classifier reads (not from what the encoder reads); so does
-this. Sentences are padded to the longest of a batch, not to 64 tokens, which moves a probability by some 1e-7.
+Known differences: given no more captions than one batch holds, the official code compares all six probabilities with
+the threshold; here, as in aac-metrics, it is always the last alone. What the classifier reads loses punctuation and
+capitals, as in aac-metrics and in one of two versions of the official code; the encoder reads captions as they are.
+Sentences are padded to the longest of a batch, not to 64 tokens, which moves a probability by less than 1e-6.
 """
 
 import os
@@ -200,7 +200,7 @@ class SentenceSimilarity:
             )
         return TextEncoder.of(model, load_tokenizer(self.folder, model.config), self._device)
 
-    @property
+    @cached_property
     def _settings(self) -> dict[str, Any]:
         settings: dict[str, Any] = read_json(self.folder / "sentence_bert_config.json")
         return settings

@@ -298,6 +298,33 @@ def test_a_sentence_encoder_that_is_not_whole_is_refused(
         SentenceSimilarity(folder).similarities(["a"], [["a"]])
 
 
+def write_bin(folder: Path, *extra: tuple[str, Any]) -> Path:
+    """Turn the weights into the torch file that older releases wrote."""
+    import torch
+    from safetensors.torch import load_file
+
+    torch.save(load_file(folder / "model.safetensors") | dict(extra), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    return folder
+
+
+def test_weights_of_older_releases_are_read(tmp_path: Path, sentence_model: Path) -> None:
+    import torch
+
+    older = write_bin(write_sentence_model(tmp_path / "sbert"), ("embeddings.position_ids", torch.arange(80)[None]))
+    similarities = [
+        SentenceSimilarity(folder, device="cpu").similarities(CANDIDATES, REFERENCES)
+        for folder in (older, sentence_model)
+    ]
+    np.testing.assert_array_equal(*similarities)
+
+
+def test_a_pickle_among_older_weights_is_not_run(tmp_path: Path) -> None:
+    folder = write_bin(write_sentence_model(tmp_path / "sbert"), ("extra", Path("x")))
+    with pytest.raises(MetricUnavailableError, match=r"it does not load \(UnpicklingError: Weights only"):
+        SentenceSimilarity(folder).similarities(["a"], [["a"]])
+
+
 def test_new_layouts_name_the_pooling(tmp_path: Path) -> None:
     folder = write_sentence_model(tmp_path / "sbert")
     pool_by({"pooling_mode": "mean"})(folder)
