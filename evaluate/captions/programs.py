@@ -199,8 +199,11 @@ def why_ended(returncode: int, stderr: str) -> str:
     if returncode < 0:
         return f"was killed by signal {-returncode}" + (" (out of memory?)" if returncode == -9 else "")
     # Java names the exception first; what follows are the places it went through.
-    complaints = [line for line in stderr.splitlines() if "Exception" in line or "Error" in line]
-    return f"ended with {returncode}: {complaints[0].strip()[:200] if complaints else last_line(stderr)}"
+    for sign in ("Exception", "Error"):
+        complaints = [line.strip() for line in stderr.splitlines() if sign in line]
+        if complaints:
+            return f"ended with {returncode}: {complaints[0][:200]}"
+    return f"ended with {returncode}: {last_line(stderr)}"
 
 
 def _coco_file(name: str, what: str) -> Path:
