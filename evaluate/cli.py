@@ -514,3 +514,45 @@ def regression_command(baseline: Path, junit: Path | None, update: bool, results
     else:
         print_checks(checks)
     return int(any(not check.passed for check in checks))
+
+
+@cli.group("data")
+def data_group() -> None:
+    """Get what evaluations need.
+
+    \b
+    Example:
+      otoscope data fetch spice --download
+    """
+
+
+@data_group.command("fetch")
+@click.argument("name")
+@click.option("--corenlp-jar", type=click.Path(path_type=Path), help="stanford-corenlp-3.6.0.jar (spice).")
+@click.option("--models-jar", type=click.Path(path_type=Path), help="stanford-corenlp-3.6.0-models.jar (spice).")
+@click.option("--corenlp-zip", type=click.Path(path_type=Path), help="The zip that holds the two (spice).")
+@click.option("--download", is_flag=True, help="Get the two from Maven Central (spice).")
+@click.option(
+    "--to", "folder", type=click.Path(path_type=Path), help="Folder to make; default: where it is looked for."
+)
+def fetch_command(
+    name: str,
+    corenlp_jar: Path | None,
+    models_jar: Path | None,
+    corenlp_zip: Path | None,
+    download: bool,
+    folder: Path | None,
+) -> None:
+    """Lay NAME together where evaluations find it. So far NAME is spice, the caption metric's programs.
+
+    \b
+    Examples:
+      otoscope data fetch spice --corenlp-zip stanford-corenlp-full-2015-12-09.zip
+      otoscope data fetch spice --download
+    """
+    from evaluate.captions.fetch import CoreNlpSource, fetch_spice
+    from evaluate.registry import unknown_name
+
+    if name != "spice":
+        raise unknown_name("data", name, ["spice"], listing="All names: spice")
+    fetch_spice(CoreNlpSource(corenlp_jar, models_jar, corenlp_zip, download), say=notice, folder=folder)

@@ -1,0 +1,131 @@
+"""Downloading a file whose checksum is known: checked before it counts, going on where it was broken off.
+
+pooch checks and puts in place; it cannot go on with a part of a file, which `ResumingDownloader` adds.
+"""
+
+import logging
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+from evaluate.errors import MachineError
+
+CHUNK_BYTES = 1 << 20
+TIMEOUT_S = 60.0  # without any byte
+SHA1 = re.compile(r"\s*([0-9a-f]{40})\b")
+
+
+def download(url: str, path: Path, *, known_hash: str) -> None:
+    """Download a file, or go on with it; a file that is there and has this checksum is left.
+
+    Args:
+        url: Where it is.
+        path: Where it goes; while it is not whole, its part lies beside it as `<name>.part`.
+        known_hash: `sha1:…`, `sha256:…` or `md5:…`.
+
+    Raises:
+        MachineError: The server or the network fails, the disk is too small, or the checksum differs.
+    """
+    import pooch
+    import requests
+
+    pooch.get_logger().setLevel(logging.WARNING)  # the bar says the rest
+    part = path.with_name(f"{path.name}.part")
+    try:
+        pooch.retrieve(url, known_hash, fname=path.name, path=path.parent, downloader=ResumingDownloader(part))
+    except requests.RequestException as error:
+        raise MachineError(
+            f"{url}: cannot be downloaded ({_reason(error)}); what has come is kept, the same command goes on with it"
+        ) from error
+    except ValueError as error:  # pooch's word for a checksum that differs; it has removed the file
+        raise MachineError(f"{url}: has not the checksum {known_hash}; run the same command again") from error
+
+
+def published_sha1(url: str) -> str:
+    """Return the checksum that a Maven repository publishes beside a file, as `sha1:…`.
+
+    It guards against damage on the way, not against a repository that lies.
+
+    Raises:
+        MachineError: There is none.
+    """
+    import requests
+
+    try:
+        answer = requests.get(f"{url}.sha1", timeout=TIMEOUT_S)
+        answer.raise_for_status()
+    except requests.RequestException as error:
+        raise MachineError(f"{url}.sha1: cannot be downloaded ({_reason(error)})") from error
+    found = SHA1.match(answer.text)
+    if found is None:
+        raise MachineError(f"{url}.sha1: found {answer.text[:60]!r}, expected 40 hexadecimal digits")
+    return f"sha1:{found[1]}"
+
+
+class ResumingDownloader:
+    """A downloader for pooch that keeps what has come in a file of its own and asks only for the rest.
+
+    Args:
+        part: That file; it goes on from its end, whoever wrote it: the checksum decides.
+    """
+
+    def __init__(self, part: Path) -> None:
+        self._part = part
+
+    def __call__(self, url: str, output_file: str, _pooch: Any) -> None:
+        """Download into `part`, then move it to `output_file`."""
+        import requests
+
+        start = self._part.stat().st_size if self._part.exists() else 0
+        headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={start}-"} if start else {})}
+        with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as answer:
+            if answer.status_code != requests.codes.requested_range_not_satisfiable:  # that is: there is no rest
+                answer.raise_for_status()
+                resumed = answer.status_code == requests.codes.partial_content
+                self._write(answer, start if resumed else 0)
+        self._part.replace(output_file)
+
+    def _write(self, answer: Any, start: int) -> None:
+        """Write an answer's body from byte `start` of the file on."""
+        rest = int(answer.headers["Content-Length"]) if "Content-Length" in answer.headers else None
+        require_space(self._part.parent, rest or 0)
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        with (
+            Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress,
+            self._part.open("r+b" if start else "wb") as file,
+        ):
+            total = None if rest is None else start + rest
+            bar = progress.add_task(self._part.name.removesuffix(".part"), total=total, completed=start)
+            file.seek(start)
+            for chunk in answer.iter_content(CHUNK_BYTES):
+                file.write(chunk)
+                progress.advance(bar, len(chunk))
+
+
+def require_space(folder: Path, num_bytes: int) -> None:
+    """Raise where a disk is too small for what is to come, before any of it is written.
+
+    Raises:
+        MachineError: Less than `num_bytes` are free where `folder` is.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < num_bytes:
+        raise MachineError(
+            f"{folder}: {num_bytes / 1e6:.0f} MB are needed, {free / 1e6:.0f} MB are free; "
+            "free some, or name another folder"
+        )
+
+
+def _reason(error: Any) -> str:
+    """Return what went wrong without the chain of wrapped errors that a failed connection has."""
+    import requests
+
+    if error.response is not None:
+        return f"{error.response.status_code} {error.response.reason}"
+    if isinstance(error, requests.ConnectionError):
+        return "no connection to the server"
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
