@@ -80,7 +80,7 @@ def fetch_spice(source: CoreNlpSource, *, say: Say, folder: Path | None = None) 
         MetricUnavailableError: pycocoevalcap is not installed.
         MachineError: The disk is too small, or a download failed.
     """
-    folder = folder or spice_folder()
+    folder = (folder or spice_folder()).absolute()
     source.check()
     found = read_spice_folder(folder)
     if isinstance(found, SpicePrograms):

@@ -70,7 +70,7 @@ def find_java() -> Path:
     """
     home = os.environ.get("JAVA_HOME")
     if home:
-        java = Path(home) / "bin" / "java"
+        java = Path(home).absolute() / "bin" / "java"  # absolute: SPICE runs in a folder of its own
         where = f"JAVA_HOME is {home}, but {java}"
         mend = "point JAVA_HOME to a Java, or unset it"
     else:
@@ -79,7 +79,7 @@ def find_java() -> Path:
             raise MetricUnavailableError(
                 "no java in JAVA_HOME (not set) or PATH; install one, e.g. apt install default-jre-headless"
             )
-        java = Path(found)
+        java = Path(found).absolute()
         where, mend = str(java), "install Java anew, or set JAVA_HOME"
     try:
         java_version(java)
@@ -141,8 +141,8 @@ def spice_folder() -> Path:
     """Return where SPICE is looked for: SPICE_HOME, or else `otoscope/spice` in the user's cache folder."""
     home = os.environ.get("SPICE_HOME")
     if home:
-        return Path(home)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "otoscope" / "spice"
+        return Path(home).absolute()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "otoscope" / "spice"
 
 
 def find_spice() -> SpicePrograms:

@@ -118,6 +118,17 @@ def test_spice_is_found_with_corenlp_in_either_folder(spice_home: Path) -> None:
     assert len(paths) == len(set(paths)) == 3 + len(SPICE_LIBRARIES)
 
 
+def test_paths_that_are_relative_hold_in_other_folders_too(
+    spice_home: Path, stub_java: StubJava, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SPICE_HOME", "spice")
+    monkeypatch.setenv("JAVA_HOME", "jdk")
+    java = stub_java("")
+    assert find_java() == java
+    assert find_spice().spice_jar == spice_home / SPICE_JAR
+
+
 @pytest.mark.parametrize("name", [SPICE_JAR, CORENLP_JAR, MODELS_JAR, "lib/fst-2.47.jar"])
 def test_a_missing_file_of_spice_is_named(spice_home: Path, name: str) -> None:
     (spice_home / name).unlink()
