@@ -49,7 +49,7 @@ WHOLE_WORDS = _words(  # their apostrophe is part of them
     "c'est c'mon cap'n e'er ev'ry hallowe'en li'l ma'am nat'l ne'er o'clock o'er ol' s'mores somethin' ya'all"
 )
 TITLES = _words(
-    "adj adm adv alex assoc asst atty attys capt cf cmdr col comdr cpl dept det dr drs elec ens ft gen gov govs "
+    "adj adm adv alex assoc asst atty attys ave capt cf cmdr col comdr cpl dept det dr drs elec ens ft gen gov govs "
     "hon insp invt jos lt maj messrs mfg mlle mme mr mrs ms msgr mt natl pfc ph pres prof profs pvt rep reps rev "
     "sen sens sfc sgt spc st ste supt treas vs wm"
 )
@@ -62,7 +62,7 @@ CAPITAL_ABBREVIATIONS = _words("Ark Az Del Ill La Mass Miss Ore Pa Tex Wash")  #
 NUMBER_ABBREVIATIONS = _words("art ca fig figs no nos op pp prop")  # only before a number
 FILE_ENDINGS = _words(
     "bat bmp c cgi class cpp dll doc docx exe gif gz h htm html jar java jpeg jpg mov mp3 mp4 pdf php pl png ppt ps"
-    " py sql txt wav xls xml zip"
+    " py sql txt wav x xls xml zip"
 )
 SENTENCE_STARTERS = _words(  # before these a single letter with a period ends a sentence: "plan B. The next"
     "A About According Additionally After An As At But Earlier He Her Here However If In It Last Many More Now Once"
@@ -99,8 +99,9 @@ _LETTER = rf"(?:[^\W\d_{_NO_LETTERS}]|[{_MARKS}]|&[A-Za-z](?:acute|grave|circ|um
 _ALNUM = rf"(?:[^\W_{_NO_LETTERS}]|[{_MARKS}]|&[A-Za-z](?:acute|grave|circ|uml|tilde|cedil|ring);)"
 _LETTER_OR_DIGIT = rf"[^\W_{_NO_LETTERS}]"
 _HYPHEN = "[-\u058a\u2010\u2011]"
+_CURLY_APOSTROPHE = "(?:[’\u0092]|&apos;)"
 _APOSTROPHE = "(?:['’\u0092]|&apos;)"
-_NOT_APOSTROPHE = "(?:['’\u0092`‘\u0091‛]|&apos;)"  # the wider choice in "don`t"
+_ANY_APOSTROPHE = "(?:['’\u0092`‘\u0091‛]|&apos;)"  # the wider choice in "don`t"
 _QUOTES = {
     **dict.fromkeys("‘‛‹\u0091", "`"),
     **dict.fromkeys("’›\u0092", "'"),
@@ -144,6 +145,10 @@ def _split_word(text: str) -> str:
     return SPLIT_WORDS[text.lower()]
 
 
+def _without_dashes(text: str) -> str:
+    return "--" if text in ("---", "----") else "..." if text.startswith("...") else text
+
+
 def _with_plain_quotes(text: str) -> str:
     return "".join(_QUOTES.get(character, character) for character in text.replace("&apos;", "'")).lower()
 
@@ -161,17 +166,21 @@ def _any_of(words: list[str]) -> str:
     return "(?:" + "|".join(sorted(words, key=len, reverse=True)).replace("'", _APOSTROPHE) + ")"
 
 
-_CLITIC = rf"{_APOSTROPHE}(?:[sdm]|ll|re|ve)"
+_CLITIC_LETTERS = "(?:[sdm]|ll|re|ve)"
+_CLITIC = rf"{_APOSTROPHE}{_CLITIC_LETTERS}"
 _WORD = rf"{_LETTER}{_ALNUM}*"
 _JOINED = rf"{_LETTER_OR_DIGIT}+(?:_{_ALNUM}+)*(?:{_HYPHEN}{_ALNUM}+(?:_{_ALNUM}+)*)*"
-_DOTTED = rf"{_WORD}(?:\.{_WORD})+(?:{_HYPHEN}{_ALNUM}+)*"
+_DOTTED = rf"{_WORD}(?:\.{_WORD})+"
 _SLASH_PART = r"[A-Za-z0-9]+(?:-[A-Za-z]+){0,2}"
 _URL_CHARACTER = r"""[^\s"<>|(){}]"""
 _URL_END = r"""[^\s"<>|(){}.!?,-]"""
-_DOMAIN = r"(?:(?:[A-Za-z][A-Za-z0-9]*\.)+(?:com|net|org|edu)|www\.(?:[A-Za-z0-9-]+\.)+[a-z]{2,4})"
+_DOMAIN_CHARACTER = r"""[^\sA-Z0-9\\"'`<>|.!?(){}\[\],;:=@/^_$-]"""
+_DOMAIN = rf"(?:{_DOMAIN_CHARACTER}{{1,64}}\.){{1,8}}(?i:com|net|org|edu)"
+_WWW = r"www\.(?:[A-Za-z0-9-]+\.)+[a-z]{2,4}"
 _DOMAIN_PART = r"""[^\s"<>|(){}.]{1,200}"""
 _TAG_NAME = r"[A-Za-z][A-Za-z0-9_:.-]*"
 _TAG_VALUE = r"""(?:"[^"]{0,1000}"|'[^']{0,1000}')"""
+_TAG = rf"(?:</?{_TAG_NAME}(?:\s+{_TAG_NAME}(?:\s*=\s*{_TAG_VALUE})?)*\s*/?>|<[!?][A-Za-z-][^>]{{0,1000}}>)"
 _FACE = r"[\^x=~<>'-]"
 
 _EMAIL = _rule(rf"(<?[A-Za-z0-9]{_URL_CHARACTER}{{0,200}}@(?:{_DOMAIN_PART}\.)*{_DOMAIN_PART}>?)")
@@ -180,56 +189,57 @@ _NUMBER = _rule(r"([-+]?(?:[0-9]+(?:[.:,][0-9]+)*|(?:[.:,][0-9]+)+))")
 # Tried where a letter or a digit stands. The longest match wins, of equals the first.
 _WORD_RULES = (
     _rule(rf"({_any_of(list(SPLIT_WORDS))})", _split_word, re.IGNORECASE),
-    _rule(rf"([A-Za-z]*[A-MO-Za-mo-z])n{_NOT_APOSTROPHE}t", flags=re.IGNORECASE),  # do|n't
-    _rule(rf"(n{_NOT_APOSTROPHE}t)", _with_plain_quotes, re.IGNORECASE),
-    _rule(rf"([dlnoA-HJ-XZ]{_APOSTROPHE}{_LETTER}{_LETTER}+)"),  # O'Neil, d'etat
-    _rule(rf"(qu{_APOSTROPHE}[a-z]{{2,}})", flags=re.IGNORECASE),
+    _rule(rf"([A-Za-z]*[A-MO-Za-mo-z])n{_ANY_APOSTROPHE}t", flags=re.IGNORECASE),  # do|n't
+    _rule(rf"(n{_ANY_APOSTROPHE}t)", _with_plain_quotes, re.IGNORECASE),
+    _rule(rf"({_WORD})(?:{_CLITIC})?", flags=re.IGNORECASE),
+    _rule(rf"([DLOdlo]{_ANY_APOSTROPHE}{_ALNUM}{{2,}}(?:[_-]{_ALNUM}+)*)"),  # O'Neil, d'etat, o'clock
+    _rule(rf"([nA-HJ-XZ]{_ANY_APOSTROPHE}{_LETTER}{{2,}})"),  # G'day
+    _rule(rf"(qu{_ANY_APOSTROPHE}[a-z]{{2,}})", flags=re.IGNORECASE),
+    _rule(rf"({_LETTER}+[AEIOUYaeiouy]{_ANY_APOSTROPHE}[aeiouA-Z]{_LETTER}*)"),  # Hallowe'en, ma'am
     _rule(rf"([dlj]{_APOSTROPHE})", flags=re.IGNORECASE),
     _rule(rf"(y{_APOSTROPHE}){_LETTER}", flags=re.IGNORECASE),  # y'|all
     _rule(rf"({_any_of(WHOLE_WORDS)})", flags=re.IGNORECASE),
-    # What can end a sentence is taken with any next character, so "inc.x" is two tokens and "mr.x" one.
-    _rule(rf"({_any_of(ABBREVIATIONS)}\.).?", flags=re.IGNORECASE | re.DOTALL),
-    _rule(rf"({_any_of(CAPITAL_ABBREVIATIONS)}\.).?", flags=re.DOTALL),
     _rule(rf"({_any_of(TITLES)}\.)", flags=re.IGNORECASE),
     _rule(rf"({_any_of(NUMBER_ABBREVIATIONS)}\.)\s?[0-9]", flags=re.IGNORECASE),
-    _rule(rf"([A-Za-z])\.\s+(?=[A-Z])(?i:{_any_of(SENTENCE_STARTERS)})(?!\S)"),  # plan B. The
+    _rule(rf"([A-Za-z])\.\s+(?:(?=[A-Z])(?i:{_any_of(SENTENCE_STARTERS)}|Mr\.|Ms\.)(?!\S)|{_TAG})"),  # plan B. The
     _rule(rf"((?:{_JOINED}|{_DOTTED})\.)[,;:、]"),  # a period before another mark shortens any word
-    _rule(r"((?:Ph|Ed)\.D\.)", flags=re.IGNORECASE),
     _rule(r"([A-Za-z](?:\.[A-Za-z])*\.)"),  # U.S.
     _rule(rf"((?:{_ALNUM}+{_HYPHEN})+[A-Za-z](?:\.[A-Za-z])+\.)"),  # pre-U.S.
-    _rule(rf"((?:[A-Za-z]+\.)+(?:{_HYPHEN}{_ALNUM}+)+)"),  # U.S.-based
-    _rule(rf"({_DOTTED})"),  # file.wav
-    _rule(rf"({_WORD}(?:[.!?]{_WORD})+)"),  # end!Then
-    _rule(rf"({_WORD})(?:{_CLITIC})?", flags=re.IGNORECASE),
+    _rule(rf"({_DOTTED})(?:{_CLITIC})?"),  # file.wav
+    # What can end a sentence is taken with the next two characters: "inc.x" is two tokens, "inc.xy" and "mr.x" are one.
+    _rule(rf"((?:{_any_of(ABBREVIATIONS)}|(?:Ph|Ed)\.D)\.).{{0,2}}", flags=re.IGNORECASE | re.DOTALL),
+    _rule(rf"({_any_of(CAPITAL_ABBREVIATIONS)}\.).{{0,2}}", flags=re.DOTALL),
+    _rule(rf"({_WORD}(?:[.!?]{_WORD})+)(?:{_CLITIC})?"),  # end!Then
     _rule(rf"({_JOINED})"),  # well-known, 3rd, a_b
     _rule(rf"({_SLASH_PART}(?:\\?/{_SLASH_PART}){{1,2}})"),  # and/or
+    _rule(r"([A-Za-z0-9][A-Za-z0-9.,]{0,200}(?:-[A-Za-z0-9]+)+)"),  # 1,000-foot, U.S.-based
     _rule(r"([0-9]+-[0-9]+\\?/[0-9]+)"),  # 1-1/2
     _rule(r"((?:[0-9]{1,4}\s)?[0-9]+(?:\\?/|⁄)[0-9]+)"),  # 1 1/2
     _rule(r"([0-9]{2,4}[ -][0-9]{3,4}[ -][0-9]{3,6}|[0-9]{2,4} [0-9]{6,7})"),  # a telephone number
-    _rule(rf"([A-Za-z0-9]+(?:[.,][A-Za-z0-9]+)+(?:-{_ALNUM}+)+)"),  # 1,000-foot
-    _rule(r"([0-9]+(?:\.[0-9]+)*\.[xX])"),  # version 3.x
-    _rule(rf"({_ALNUM}+(?:\.{_ALNUM}+)*\.{_any_of(FILE_ENDINGS)})(?=[.!?,]?(?:\s|$))", flags=re.IGNORECASE),
+    _rule(rf"({_ALNUM}+(?:\.{_ALNUM}+)*\.{_any_of(FILE_ENDINGS)})(?=[.!?,]|\s|$)", flags=re.IGNORECASE),
     _NUMBER,
     _rule(r"([A-Z]+\$)"),  # US$
     _rule(r"([Cc]\+\+|[CcFf]#)"),
     _rule(r"([A-Z]+(?:(?:[+]|&(?:amp;)?)[A-Z]+)+)", _without_entities),  # AT&T
     _rule(rf"(https?://{_URL_CHARACTER}{{1,2000}}{_URL_END})", flags=re.IGNORECASE),
-    _rule(rf"({_DOMAIN}(?:/{_URL_CHARACTER}{{1,2000}}{_URL_END})?)"),
+    _rule(rf"((?:{_DOMAIN}|{_WWW})(?:/{_URL_CHARACTER}{{1,2000}}{_URL_END})?)"),
     _EMAIL,
 )
 
 # Tried elsewhere, in the same way.
 _MARK_RULES = (
     _rule(rf"({_WORD})(?:{_CLITIC})?"),  # a word that starts with an accent
-    _rule(rf"(</?{_TAG_NAME}(?:\s+{_TAG_NAME}(?:\s*=\s*{_TAG_VALUE})?)*\s*/?>)"),
-    _rule(r"(<[!?][A-Za-z-][^>]{0,1000}>)"),
+    _rule(rf"({_TAG})"),
     _EMAIL,
+    _rule(rf"({_DOMAIN}(?:/{_URL_CHARACTER}{{1,2000}}{_URL_END})?)"),
     _rule(r"""([<>]?[:;=][-o*']?[()DPdpO\]\[|\\@{])(?![A-Za-z0-9])""", _with_named_parentheses),
     _rule(rf"({_FACE}_{_FACE})"),
     _rule(rf"(\({_FACE}[_.]{_FACE}\))", _with_named_parentheses),
-    _rule(rf"({_CLITIC})(?![A-Za-z])", _with_plain_quotes, re.IGNORECASE),
+    _rule(rf"('{_CLITIC_LETTERS})(?![A-Za-z])", flags=re.IGNORECASE),
+    _rule(rf"({_CURLY_APOSTROPHE}{_CLITIC_LETTERS})", _with_plain_quotes, re.IGNORECASE),  # even in "’something"
     _rule(rf"({_APOSTROPHE}n{_APOSTROPHE})", flags=re.IGNORECASE),  # rock |'n'| roll
-    _rule(rf"({_APOSTROPHE}n)(?![A-Za-z0-9])", flags=re.IGNORECASE),
+    _rule(r"('n)(?!\S)", flags=re.IGNORECASE),
+    _rule(rf"({_CURLY_APOSTROPHE}n)", flags=re.IGNORECASE),
     _rule(rf"({_APOSTROPHE}(?:em|till?|cause))", flags=re.IGNORECASE),
     _rule(r"('t)(?:is|was)", flags=re.IGNORECASE),
     _rule(rf"({_APOSTROPHE}[2-9]0s)", flags=re.IGNORECASE),
@@ -242,8 +252,8 @@ _MARK_RULES = (
     _rule(r"(&(?:#[0-9]+|UR|LR|QR);)"),
     _rule(r"(&(?:amp|lt|gt);)", _without_entities, re.IGNORECASE),
     _rule(r"(&(?:quot|apos|nbsp|mdash|ndash|MD);)", _nothing, re.IGNORECASE),
-    _rule(r"([?!]+|\*+|(?:\\\*)+|\#+|_+|@@+|-{5,}|<<|>>)"),
-    _rule(f"([{''.join(_QUOTES)}„‚‟]+)", _with_plain_quotes),
+    _rule(r"([?!]+|\*+|(?:\\\*)+|\#+|_+|@@+|-{5,}|-{2,4}|\.{3,5}|''|``|<<|>>)", _without_dashes),
+    _rule(f"([`{''.join(_QUOTES)}„‚‟]{{1,2}})", _with_plain_quotes),
     _rule(r"([²³¹\u2070\u2074-\u2079\u2080-\u2089]+)"),
     _rule(rf"([{re.escape(''.join(REPLACEMENTS))}])", _replaced),
     _rule(rf"([{_SYMBOLS}])"),
@@ -271,7 +281,7 @@ def tokenize(text: str) -> list[str]:
 @lru_cache(maxsize=1 << 16)
 def _tokens(text: str) -> tuple[str, ...]:
     tokens: list[str] = []
-    for token in _lex(text.replace("\xad", "")):  # a soft hyphen is no part of its word
+    for token in _lex(text.replace("\xad", "") + "\n"):  # a soft hyphen is no part of its word
         if token not in PUNCTUATION:
             tokens += token.split()
     return tuple(tokens)
