@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
 from evaluate.metrics.base import SummedMetric, ratio
-from evaluate.normalizers.mandarin import CJK
+from evaluate.normalizers.text import CJK
 from evaluate.types import Rows
 
 SPACELESS = frozenset({"zh", "yue", "ja", "th", "lo", "km", "my"})  # languages written without spaces between words

@@ -10,16 +10,12 @@ Folding to simplified characters is the default because multilingual Whisper wri
 recognition error; the published recipes without folding are `qwen-audio` and `qwen2-audio`.
 """
 
-import re
 import unicodedata
 from functools import cache
 from importlib.metadata import version as installed_version
 from typing import Any
 
-# CJK ideographs (with extensions and compatibility forms), kana, bopomofo, the ideographic zero and repeat marks.
-CJK = "\u3005-\u3007\u3040-\u30ff\u3100-\u312f\u31a0-\u31bf\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
-_SURROGATE = re.compile("[\\ud800-\\udfff]")
-_SPACE_BESIDE_CJK = re.compile(rf"(?<=[{CJK}])\s+|\s+(?=[{CJK}])")
+from evaluate.normalizers.text import close_up_cjk, drop_marks, fold_whitespace, replace_surrogates
 
 
 @cache
@@ -27,16 +23,6 @@ def _wetext() -> Any:
     from wetext import Normalizer
 
     return Normalizer(lang="zh", operator="tn", traditional_to_simple=True, remove_puncts=False)
-
-
-def fold_whitespace(text: str) -> str:
-    """Return the text with each run of white space as one space, and none at the ends."""
-    return " ".join(text.split())
-
-
-def drop_marks(text: str) -> str:
-    """Return the text with every character of the Unicode categories P, S and C as a space."""
-    return "".join(" " if unicodedata.category(character)[0] in "PSC" else character for character in text)
 
 
 class Mandarin:
@@ -49,9 +35,7 @@ class Mandarin:
         self.version = f"1+wetext{installed_version('wetext')}"
 
     def __call__(self, text: str) -> str:
-        text = _SURROGATE.sub("\ufffd", text)  # half a character, which the library does not take
-        text = fold_whitespace(unicodedata.normalize("NFKC", text))
+        text = fold_whitespace(unicodedata.normalize("NFKC", replace_surrogates(text)))
         if text:
             text = _wetext().normalize(text)
-        text = fold_whitespace(drop_marks(text).lower())
-        return _SPACE_BESIDE_CJK.sub("", text)
+        return close_up_cjk(fold_whitespace(drop_marks(text).lower()))
