@@ -30,7 +30,7 @@ SCORES_FIELDS = (
 )
 RECORDED_PACKAGES = (
     *("torch", "transformers", "tokenizers", "numpy", "huggingface-hub"),
-    *("soundfile", "soxr", "rapidfuzz", "wetext", "whisper-normalizer"),
+    *("soundfile", "soxr", "rapidfuzz", "wetext", "num2words", "whisper-normalizer"),
 )
 # Whole words of a name: `api_key` and `token` are secrets, `max_tokens`, `tokenizer` and `keyframes` are not.
 _SECRET_NAME = re.compile(

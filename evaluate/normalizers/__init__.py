@@ -25,10 +25,19 @@ BUILTIN = {
     "basic": "evaluate.normalizers.whisper:BasicNormalizer",
     "whisper-en": "evaluate.normalizers.whisper:WhisperEnglish",
     "zh": "evaluate.normalizers.mandarin:Mandarin",
+    "ja": "evaluate.normalizers.japanese:Japanese",
+    "ko": "evaluate.normalizers.korean:Korean",
+    "de": "evaluate.normalizers.european:German",
+    "fr": "evaluate.normalizers.european:French",
+    "es": "evaluate.normalizers.european:Spanish",
+    "it": "evaluate.normalizers.european:Italian",
     "qwen-audio": "evaluate.normalizers.qwen_audio:QwenAudio",
     "qwen2-audio": "evaluate.normalizers.qwen2_audio:Qwen2Audio",
 }
-DEFAULT_BY_LANGUAGE = {"en": "whisper-en", "zh": "zh"}  # any other language: basic
+DEFAULT_BY_LANGUAGE = {  # any other language: basic
+    "en": "whisper-en",
+    **{language: language for language in ("zh", "ja", "ko", "de", "fr", "es", "it")},
+}
 
 registry = Registry("normaliser", BUILTIN, group="otoscope.normalizers", listing="All names: otoscope metrics")
 
