@@ -166,8 +166,8 @@ class _Spoken:
         self._basic = BasicNormalizer()
 
     def __call__(self, text: str) -> str:
-        text = unicodedata.normalize("NFC", drop_unseen(text)).translate(_ONE_FORM)
-        text = drop_brackets(fold_width(_apply(self._language.rewrite, text)))
+        text = _apply(self._language.rewrite, unicodedata.normalize("NFC", drop_unseen(text)))
+        text = drop_brackets(fold_width(text).translate(_ONE_FORM))
         text = _SIGN_ALONE.sub(lambda match: _say_sign(match[0], self._language), _NUMBER.sub(self._read, text))
         return _apply(self._language.fold, self._basic(text))
 
@@ -341,6 +341,7 @@ ITALIAN = _Language(
         (_NUMERO, "numero "),
         (re.compile(rf"{_CLOCK}:{_MINUTES}"), _italian_time),
         (re.compile(rf"{_ALONE}(?P<number>[1-9][0-9]{{0,2}})(?P<gender>[ºª])"), _italian_ordinal),
+        (re.compile(rf"{_ALONE}1°(?!\s?C\b)"), "primo "),  # a degree would be "un grado"; 2° and on are ambiguous
     ),
     mend=(
         (re.compile("dicott"), "diciott"),  # centodicotto

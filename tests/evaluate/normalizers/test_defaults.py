@@ -15,6 +15,14 @@ ENGLISH = [
     ("$20 million", "$20000000"),
     ("the grey harbour", "the gray harbor"),
     ("um, [laughs] yes", "yes"),
+    ("hello (applause) there", "hello there"),
+    ("We won't, and they can't!", "we will not and they can not"),
+    ("I shan't", "i sha not"),  # an oddity of the original, kept
+    ("one hundred and one", "101"),
+    ("three point five percent", "3.5%"),
+    ("1,000 people", "1000 people"),
+    ("a café in Zürich", "a cafe in zurich"),
+    ("you gonna go?", "you going to go"),
     ("", ""),
     ("...", "."),  # an oddity of the original, kept
 ]
@@ -26,14 +34,53 @@ MANDARIN = [
     ("这件T恤", "这件 t恤！", "这件t恤"),
     ("两 个 人", "2个人", "两个人"),
     ("一九九九年", "1999年", "一九九九年"),
+    ("一千二百元", "1200元", "一千二百元"),
+    ("三点五", "3.5", "三点五"),
+    ("百分之三点五", "3.5%", "百分之三点五"),
+    ("三分之一", "1/3", "三分之一"),
+    ("第三次", "第3次", "第三次"),
+    ("五月一日", "5月1日", "五月一日"),
+    ("你好世界", "“你好”，世界！", "你好世界"),
+    ("台湾国语", "臺灣國語", "台湾国语"),
     ("open ai 的", "ＯＰＥＮ AI的", "open ai的"),
     ("", " 。 ", ""),
+]
+# By the documented rules: lower case, NFKC, brackets out, categories M, S and P as spaces.
+BASIC = [
+    ("Olá, mundo!", "olá mundo"),
+    ("L'été à Göteborg", "l été à göteborg"),
+    ("[noise] sim (risos)", "sim"),
+    ("<unk> ja", "ja"),
+    ("[never closed", "never closed"),
+    ("50 %", "50"),
+    ("3,5", "3 5"),
+    ("Ｆｕｌｌ", "full"),
+    ("cafe\u0301", "café"),
+    ("C++", "c"),
+    ("“wie” – e-mail", "wie e mail"),
+    ("Привет, МИР!", "привет мир"),
+    ("a\tb\u00a0c", "a b c"),
+    ("§ 5", "5"),
+    ("", ""),
+    ("हिन्दी", "ह न द"),  # an oddity of the original, kept: vowel signs are marks
 ]
 
 
 @pytest.mark.parametrize(("text", "expected"), ENGLISH)
 def test_english_is_whisper_s(text: str, expected: str) -> None:
     assert create_normalizer(None, language="en")(text) == expected
+
+
+@pytest.mark.parametrize(("text", "expected"), BASIC)
+def test_the_neutral_one_is_whisper_s(text: str, expected: str) -> None:
+    assert create_normalizer("basic", language="")(text) == expected
+
+
+@given(st.text(st.sampled_from("aA [](<>)（）'"), max_size=12))
+def test_brackets_are_dropped_in_linear_time_as_whisper_drops_them(text: str) -> None:
+    from transformers.models.whisper.english_normalizer import BasicTextNormalizer
+
+    assert create_normalizer("basic", language="")(text) == BasicTextNormalizer()(text).strip()
 
 
 @pytest.mark.parametrize(("one", "other", "expected"), MANDARIN)
