@@ -12,6 +12,7 @@ GERMAN = [
     ("einhundertdreiundzwanzig", "hundertdreiundzwanzig"),
     ("1.000 Leute", "tausend leute"),
     ("1 000 Leute", "tausend leute"),
+    ("101.000", "hunderteintausend"),
     ("1.234.567", "eine million zweihundertvierunddreißigtausendfünfhundertsiebenundsechzig"),
     ("3,5", "drei komma fünf"),
     ("3,14", "drei komma eins vier"),
@@ -236,3 +237,15 @@ def test_no_number_of_a_list_is_lost(language, text):
     normalizer = create_normalizer(None, language=language)
     numbers = "".join(character if character.isdigit() else " " for character in text).split()
     assert normalizer(text) == " ".join(normalizer(number) for number in numbers)
+
+
+@pytest.mark.parametrize("language", TABLES)
+def test_numbers_are_what_an_independent_reader_takes_them_for(language):
+    text2num = pytest.importorskip("text_to_num", reason="comes with whisper-normalizer").text2num
+    normalizer = create_normalizer(None, language=language)
+    numbers = [*range(1100), *range(1100, 200_000, 997), *range(2_000_000, 999_999_999, 4_999_999)]
+    for number in numbers:
+        words = normalizer(f"{number:,}".replace(",", "."))
+        # It does not know Spanish "veintiún mil" and Italian "centottanta", which are correct.
+        if "veintiún mil" not in words and "ottant" not in words:
+            assert text2num(words, language) == number
