@@ -228,9 +228,6 @@ def _report_scores(documents: list[dict[str, Any]], *, as_json: bool, allow_fail
                 click.echo(f"{document['task']}:{document['split']}: {document['run_dir']}")
     status = 0
     for document in documents:
-        for name, score in document["metrics"].items():
-            if "reason" in score:
-                notice(f"{name}: no value, since {score['reason']}")
         if document["n_failed"] > allow_failures:
             status = TOO_MANY_FAILED
             of = f" of {document['task']}:{document['split']}" if document["task"] else ""
@@ -286,6 +283,11 @@ def _generation(pairs: dict[str, str]) -> dict[str, Any]:
 @click.option("--protocol", default="", help="Score as a published evaluation did: qwen-audio or qwen2-audio.")
 @_PTB
 @_SPICE_SCORES
+@click.option(
+    "--spice-input",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write what SPICE reads, to score it on another machine.",
+)
 @_DATA_DIR
 @_RESULTS_DIR
 @_TASKS_DIR
@@ -309,6 +311,7 @@ def score_command(
     protocol: str,
     ptb: Literal["python", "java"],
     spice_scores: Path | None,
+    spice_input: Path | None,
     data_dir: Path,
     results_dir: Path,
     tasks_dir: Path | None,
@@ -332,7 +335,7 @@ def score_command(
 
     if (task_spec is None) == (references is None):
         raise RequestError("expected either --task or --references, see otoscope score --help")
-    options = ScoringOptions(seed, ptb, spice_scores)
+    options = ScoringOptions(seed, ptb, spice_scores, spice_input)
     if references is not None:
         if model_name or not metrics:
             raise RequestError("with --references, expected --metrics (e.g. wer,cer) and no --model-name")

@@ -30,7 +30,7 @@ SCORES_FIELDS = (
 )
 RECORDED_PACKAGES = (
     *("torch", "transformers", "tokenizers", "numpy", "huggingface-hub"),
-    *("soundfile", "soxr", "rapidfuzz", "wetext", "num2words", "whisper-normalizer"),
+    *("soundfile", "soxr", "rapidfuzz", "sacrebleu", "wetext", "num2words", "whisper-normalizer"),
 )
 # Whole words of a name: `api_key` and `token` are secrets, `max_tokens`, `tokenizer` and `keyframes` are not.
 _SECRET_NAME = re.compile(
@@ -56,6 +56,7 @@ class RunDirectory:
         self.predictions = path / "predictions.jsonl"
         self.scores = path / "scores.json"
         self.sample_scores = path / "sample_scores.jsonl"
+        self.judgements = path / "judgements.jsonl"
 
     @contextmanager
     def locked(self) -> Iterator[None]:

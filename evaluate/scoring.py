@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from evaluate import __version__
 from evaluate.answers import create_extractor
 from evaluate.errors import ManifestError, MetricUnavailableError, RequestError, RunDamagedError
+from evaluate.judgement_log import LoggedJudge
 from evaluate.manifest import ReferenceRow, read_hypotheses, read_references
 from evaluate.metrics import create_metric
-from evaluate.metrics.base import Judged, Metric, MetricSettings, State
+from evaluate.metrics.base import Judge, Judged, Metric, MetricSettings, State
 from evaluate.normalizers import create_normalizer
 from evaluate.prediction_log import encode_line, index_log, read_predictions
 from evaluate.results import SCHEMA, RunDirectory
@@ -33,10 +34,20 @@ class ScoringOptions:
     seed: int = 0  # of the intervals
     ptb: Literal["python", "java"] = "python"
     spice_scores: Path | None = None
+    spice_input: Path | None = None
+    judge: Judge | None = None
 
-    def complete(self, settings: MetricSettings) -> MetricSettings:
-        """Return a metric's settings with the user's own among them."""
-        return replace(settings, ptb=self.ptb, spice_scores=self.spice_scores)
+    def complete(self, settings: MetricSettings, judgements: Path | None = None) -> MetricSettings:
+        """Return a metric's settings with the user's own among them.
+
+        Args:
+            settings: What the task says.
+            judgements: Where the judge's answers are kept; None: nowhere.
+        """
+        judge = LoggedJudge(self.judge, judgements) if self.judge and judgements else self.judge
+        return replace(
+            settings, ptb=self.ptb, spice_scores=self.spice_scores, spice_input=self.spice_input, judge=judge
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +75,8 @@ def score_log(task: Task, split: Split, run: RunDirectory, options: ScoringOptio
             yield _judge(task, sample, prediction)
 
     metrics = [
-        create_metric(name, options.complete(settings)) for name, settings in task.metric_settings(split.name).items()
+        create_metric(name, options.complete(settings, run.judgements))
+        for name, settings in task.metric_settings(split.name).items()
     ]
     counted = count_samples(metrics, items)
     _write_sample_scores(run.sample_scores, items(), counted)
@@ -303,7 +315,7 @@ def _absent(samples: _Samples, reason: str) -> dict[str, Any]:
 
 
 def _score(metric: Metric, rows: Rows, samples: _Samples, bootstrap: Bootstrap) -> dict[str, Any]:
-    value = _number(metric.value(rows))
+    value = _value(metric, rows)
     units = resampling_units(samples.groups)
     interval = _interval(metric, rows, bootstrap, units) if value is not None else {"ci": None}
     return {
@@ -312,7 +324,7 @@ def _score(metric: Metric, rows: Rows, samples: _Samples, bootstrap: Bootstrap) 
         **interval,
         "ci_method": units.describe(bootstrap),
         **samples.counts(metric.unparsed(rows)),
-        "value_without_failed": _number(metric.value(rows[~samples.failed])),
+        "value_without_failed": _value(metric, rows[~samples.failed]),
         **metric.details(rows),
         "by": {key: _score_groups(metric, rows, labels, bootstrap) for key, labels in samples.groups.items()},
     }
@@ -336,12 +348,13 @@ def _score_groups(metric: Metric, rows: Rows, labels: list[str], bootstrap: Boot
     scores = {}
     for position, name in enumerate(names):
         of_group = rows[index == position]
-        value = _number(metric.value(of_group))
+        value = _value(metric, of_group)
         interval = _interval(metric, of_group, bootstrap, Units()) if value is not None else {"ci": None}
         scores[str(name)] = {"value": value, "ci": interval["ci"], "n": len(of_group)}
     return scores
 
 
-def _number(value: Any) -> float | None:
-    """Return a JSON-ready number; None where the metric is undefined."""
-    return float(value) if np.isfinite(value) else None
+def _value(metric: Metric, rows: Rows) -> float | None:
+    """Return the value of samples that count once each; None where it is undefined, as it is without a sample."""
+    value = float(metric.value(rows)) if len(rows) else np.nan
+    return value if np.isfinite(value) else None

@@ -1,12 +1,13 @@
 """Tables in the terminal: scores after a run, names of tasks, models and metrics. Numbers are rounded only here."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+SMALL = 10.0
 MAX_SHOWN = 200  # characters of an answer
 MIN_WIDTH = 110  # where the output is no terminal, rich assumes 80 columns and wraps
 
@@ -15,15 +16,20 @@ def format_value(value: float | None, *, is_rate: bool) -> str:
     """Return a value for people: rates in per cent, others as they are, an undefined one as a dash."""
     if value is None:
         return "–"
-    return f"{100 * value:.2f} %" if is_rate else f"{value:.2f}"
+    return f"{100 * value:.2f} %" if is_rate else _plain(value)
+
+
+def _plain(value: float) -> str:
+    """Return a number that is no rate: caption scores around 1 need more places than BLEU or milliseconds."""
+    return f"{value:.4f}" if abs(value) < SMALL else f"{value:.2f}"
 
 
 def format_interval(interval: Sequence[float] | None, *, is_rate: bool) -> str:
     """Return an interval for people, a dash where there is none."""
     if interval is None:
         return "–"
-    scale = 100 if is_rate else 1
-    return f"{scale * interval[0]:.2f} – {scale * interval[1]:.2f}"
+    low, high = (f"{100 * bound:.2f}" if is_rate else _plain(bound) for bound in interval)
+    return f"{low} – {high}"
 
 
 def print_table(
@@ -55,16 +61,32 @@ def print_scores(documents: Sequence[dict[str, Any]]) -> None:
                     f"{document['task']}:{document['split']}" if is_primary and document["task"] else "",
                     f"{name} {arrow}",
                     format_value(score["value"], is_rate=score["is_rate"]),
-                    format_interval(None if "ci_note" in score else score["ci"], is_rate=score["is_rate"]),
+                    format_interval(score["ci"] if score["n_total"] > 1 else None, is_rate=score["is_rate"]),
                     edits,
                     _format_count(document) if is_primary else "",
-                    str(document["n_unparsed"]) if is_primary else "",
+                    str(score["n_unparsed"]) if is_primary or score["n_unparsed"] > document["n_unparsed"] else "",
                     str(document["n_failed"]) if is_primary else "",
                 ]
             )
     columns = ["task", "metric", "value", "95 % interval", "S/D/I", "samples", "unparsed", "failed"]
+    shown = [number for number in range(len(columns)) if any(row[number] for row in rows)]
     title = str(documents[0]["model"] or "two files")
-    print_table(title, columns, rows, numeric=columns[2:])
+    rows = [[row[number] for number in shown] for row in rows]
+    print_table(title, [columns[number] for number in shown], rows, numeric=columns[2:])
+    for note in dict.fromkeys(note for document in documents for note in _notes(document)):
+        Console(soft_wrap=True).print(Text(note))
+
+
+def _notes(document: dict[str, Any]) -> Iterator[str]:
+    """Yield what a reader of the table should know, beside what it shows."""
+    of = f"{document['task']}:{document['split']}: " if document["task"] else ""
+    for name, score in document["metrics"].items():
+        if note := score.get("ci_note"):
+            yield f"{of}95 % interval: {note}"
+        if note := score.get("note"):
+            yield f"{of}{name}: {note}"
+        if reason := score.get("reason"):
+            yield f"{of}{name} has no value: {reason}"
 
 
 def _format_count(document: dict[str, Any]) -> str:

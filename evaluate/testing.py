@@ -1,11 +1,14 @@
-"""Seams for tests, shipped so that users can test their own tasks and models: a scripted model, and tones as audio."""
+"""Seams for tests, shipped so that users can test what is theirs: a scripted model, tones, a metric of a few texts."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
 
+from evaluate.metrics import create_metric
+from evaluate.metrics.base import Judged, MetricSettings
 from evaluate.model import ModelAdapter
 from evaluate.types import GenerationOptions, Output, Request
 
@@ -57,3 +60,32 @@ def write_tone(
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(str(path), np.repeat(wave[:, None], num_channels, axis=1), sample_rate_hz, subtype=subtype)
     return path
+
+
+def judged(references: Sequence[str | Sequence[str]], answers: Sequence[str | None]) -> list[Judged]:
+    """Return samples as metrics see them; one reference may stand without its list, None is a failed sample."""
+    pairs = zip(references, answers, strict=True)
+    return [
+        Judged(
+            str(number),
+            (truth,) if isinstance(truth, str) else tuple(truth),
+            answer,
+            "failed" if answer is None else "scored",
+        )
+        for number, (truth, answer) in enumerate(pairs)
+    ]
+
+
+def value_of(
+    metric: str, references: Sequence[str | Sequence[str]], answers: Sequence[str | None], **settings: Any
+) -> float:
+    """Return a metric of a few texts; NaN where it is undefined.
+
+    Args:
+        metric: Its name.
+        references: Of each sample, see `judged`.
+        answers: Of each sample.
+        **settings: Fields of `MetricSettings`.
+    """
+    scorer = create_metric(metric, MetricSettings(**settings))
+    return float(scorer.value(scorer.rows(judged(references, answers))))

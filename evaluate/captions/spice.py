@@ -91,7 +91,7 @@ def spice_scores(
         write_spice_input(folder / "in.json", references=references, hypotheses=hypotheses, ids=ids)
         _run(folder, programs, java, timeout_s, heap_gib)
         try:
-            return read_spice_scores(folder / "out.json", ids=ids, hypotheses=hypotheses)
+            return read_spice_scores(folder / "out.json", ids=ids, hypotheses=[(text,) for text in hypotheses])
         except ManifestError as error:
             raise MetricUnavailableError(f"SPICE ended well, but its scores are not usable: {error}") from error
 
@@ -107,14 +107,15 @@ def write_spice_input(
     path.write_text(json.dumps(items, indent=1) + "\n", encoding="ascii")
 
 
-def read_spice_scores(path: Path, *, ids: Sequence[str], hypotheses: Sequence[str]) -> NDArray[np.float64]:
+def read_spice_scores(path: Path, *, ids: Sequence[str], hypotheses: Sequence[Sequence[str]]) -> NDArray[np.float64]:
     """Read scores that SPICE gave to these very captions, maybe on another machine.
 
     Args:
         path: SPICE's own output for what `write_spice_input` wrote, or that list with the `test` of each item added to
             it, or JSONL of `{"id", "spice", "hypothesis"}`.
         ids: For each sample its id.
-        hypotheses: For each sample the text; white space aside, it must be the one that was scored.
+        hypotheses: For each sample its text, in the forms in which it may have been scored (as the model gave it, as
+            tokens); white space aside, the scored one must be among them.
 
     Returns:
         Shape (samples,), in [0, 1], in the order of `ids`.
@@ -135,15 +136,15 @@ def read_spice_scores(path: Path, *, ids: Sequence[str], hypotheses: Sequence[st
     return np.array(scores, dtype=np.float64)
 
 
-def _score_of(path: Path, records: dict[str, _Record], sample_id: str, hypothesis: str) -> float:
+def _score_of(path: Path, records: dict[str, _Record], sample_id: str, hypotheses: Sequence[str]) -> float:
     """Return the score of a caption, if it is really of that caption."""
     record = records.get(sample_id)
     if record is None:
         raise ManifestError(f"{path}: no score for id {sample_id!r}, expected one for each sample of the run")
-    if record.digest != _digest(hypothesis):
+    if record.digest not in map(_digest, hypotheses):
         raise ManifestError(
-            f"{record.where}: id {sample_id!r}: the score is of another caption than the run's {hypothesis[:60]!r} "
-            f"(SHA-256 {record.digest}, expected {_digest(hypothesis)}); score the captions of this run"
+            f"{record.where}: id {sample_id!r}: the score is of another caption than the run's {hypotheses[0][:60]!r} "
+            f"(SHA-256 {record.digest}, expected {_digest(hypotheses[0])}); score the captions of this run"
         )
     return record.score
 

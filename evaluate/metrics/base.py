@@ -38,7 +38,7 @@ class Judged:
 class Judgement:
     """What a judge says of one answer."""
 
-    score: float
+    score: float | None  # None: its text held none
     text: str  # the judge's raw text, kept in the log
 
 
@@ -67,6 +67,7 @@ class MetricSettings:
     protocol: str = ""  # "": the sound definition; else one of PROTOCOLS, whose scoring is kept with its faults
     ptb: Literal["python", "java"] = "python"  # which PTB tokeniser serves the caption metrics
     spice_scores: Path | None = None  # SPICE's own output, from a machine that has it
+    spice_input: Path | None = None  # where to write what SPICE reads, to be taken there
     judge: Judge | None = None
 
     def to_json(self, normalizer: str) -> dict[str, Any]:

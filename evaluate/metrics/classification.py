@@ -27,7 +27,7 @@ from evaluate.types import Rows
 NO_CLASS = -1  # the index of an answer that is no label
 
 
-class _LabelForm(Metric):
+class LabelForm(Metric):
     """What label metrics share: the form in which two labels are one."""
 
     def __init__(self, settings: MetricSettings | None = None) -> None:
@@ -60,7 +60,7 @@ class _LabelForm(Metric):
         return normalised
 
 
-class Accuracy(_LabelForm, SummedMetric):
+class Accuracy(LabelForm, SummedMetric):
     """Share of samples whose answer equals one of the references after normalising."""
 
     name, higher_is_better, is_binary = "accuracy", True, True
@@ -78,7 +78,7 @@ class Accuracy(_LabelForm, SummedMetric):
         return {"correct": int(totals[0])}
 
 
-class _PerClass(_LabelForm):
+class _PerClass(LabelForm):
     """Shared by the averages over classes: a row holds the index of the true class and that of the answer."""
 
     higher_is_better = True

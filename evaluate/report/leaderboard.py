@@ -228,7 +228,7 @@ def _shown_score(document: dict[str, Any] | None, metric: str, notes: list[str])
         return "–"
     score = document["metrics"][metric]
     text = _number(score["value"], is_rate=score["is_rate"])
-    if score["ci"] is not None and "ci_note" not in score:
+    if score["ci"] is not None and document["n_total"] > 1:
         low, high = (_number(bound, is_rate=score["is_rate"]) for bound in score["ci"])
         text += f" ({low}–{high})"
     if not _is_whole(document):

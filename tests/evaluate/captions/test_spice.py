@@ -25,7 +25,7 @@ SAMPLES: dict[str, Any] = {
     "hypotheses": ["a dog barks", "rain falls"],
     "references": [["a dog barks loudly"], ["it rains", "rain on a roof"]],
 }
-RUN = {"ids": SAMPLES["ids"], "hypotheses": SAMPLES["hypotheses"]}
+RUN = {"ids": SAMPLES["ids"], "hypotheses": [["A dog barks.", "a dog barks"], ["Rain falls!", "rain falls"]]}
 
 # The shape is that of SpiceStats.toJSONArray and Evaluation.toJSONString in spice-1.0.jar: the tuples' counts beside
 # f, precision and recall, and null where -subset finds no tuple of a kind. A caption's score here: its words / 10.
@@ -127,15 +127,15 @@ def test_scores_of_another_machine_are_taken_for_the_captions_that_were_written(
     (tmp_path / "out.json").write_text(json.dumps(out))
     found = read_spice_scores(tmp_path / "out.json", **RUN)
     assert (found.dtype, found.tolist()) == (np.float64, [0.25, 0.25])
-    changed = {**RUN, "hypotheses": ["a dog barks", "rain fell"]}
+    changed = {**RUN, "hypotheses": [["a dog barks"], ["rain fell"]]}
     with pytest.raises(ManifestError, match=r"out\.json: item 1: id 'ü': the score is of another caption than .*fell"):
         read_spice_scores(tmp_path / "out.json", **changed)
 
 
 def test_items_may_tell_the_caption_itself(tmp_path: Path) -> None:
     items = [
-        {"image_id": sample_id, "test": f" {text} ", "scores": {"All": {"f": 1}}}
-        for sample_id, text in zip(*RUN.values(), strict=True)
+        {"image_id": sample_id, "test": f" {forms[-1]} ", "scores": {"All": {"f": 1}}}
+        for sample_id, forms in zip(*RUN.values(), strict=True)
     ]
     (tmp_path / "out.json").write_text(json.dumps(items))
     assert read_spice_scores(tmp_path / "out.json", **RUN).tolist() == [1, 1]
