@@ -2,12 +2,17 @@
 
     make bench
 
-Word error rate with its interval against bare `jiwer.wer` without one; and, where a Whisper checkpoint and recordings
-are (OTOSCOPE_TEST_CHECKPOINTS, OTOSCOPE_TEST_CORPORA), an evaluation against a plain loop over `generate`.
+Word error rate with its interval against bare `jiwer.wer` without one; CIDEr-D with tokenisation and interval against
+pycocoevalcap with its Java tokeniser, where Java is; and, where a Whisper checkpoint and recordings are
+(OTOSCOPE_TEST_CHECKPOINTS, OTOSCOPE_TEST_CORPORA), an evaluation against a plain loop over `generate`.
 """
 
+import contextlib
+import csv
+import io
 import os
 import random
+import shutil
 import statistics
 import subprocess
 import sys
@@ -91,6 +96,62 @@ def bench_word_error_rate() -> None:
     print(f"  memory beside the inputs: {peak_mib(ours):.0f} MiB against {peak_mib(theirs):.0f} MiB (Python's own)")
 
 
+def clotho_size_captions() -> tuple[str, list[list[str]], list[str]]:
+    """Return what they are, 1,040 or 1,045 times five references, and captions: real ones where they are."""
+    path = CORPORA / "results" / "clotho_caption_america" / "result2.csv"
+    if path.is_file():
+        with path.open(newline="", encoding="utf-8") as file:
+            lines = list(csv.DictReader(file))
+        references = [[line[f"caption_{number}"] for number in range(1, 6)] for line in lines]
+        return "real captions", references, [line["caption_predicted"] for line in lines]
+    rng = random.Random(0)
+    vocabulary = [f"sound{number}" for number in range(3000)]
+
+    def caption() -> str:
+        return " ".join(rng.choices(vocabulary, k=rng.randint(8, 15))).capitalize() + "."
+
+    return "made-up captions", [[caption() for _ in range(5)] for _ in range(1045)], [caption() for _ in range(1045)]
+
+
+def bench_captions() -> None:
+    try:
+        from pycocoevalcap.cider.cider import Cider
+        from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
+    except ImportError:
+        print("CIDEr-D: skipped, pycocoevalcap is not installed (extra captions)")
+        return
+    if shutil.which("java") is None:
+        print("CIDEr-D: skipped, no java for pycocoevalcap's tokeniser")
+        return
+    from evaluate.captions import ptb
+    from evaluate.metrics import create_metric
+    from evaluate.statistics import Bootstrap, bootstrap_interval
+    from evaluate.testing import judged
+
+    kind, references, captions = clotho_size_captions()
+    metric = create_metric("cider")
+    values: dict[str, float] = {}
+
+    def ours() -> None:
+        ptb._tokens.cache_clear()  # what an earlier repetition has tokenised
+        rows = metric.rows(judged(references, captions))
+        values["ours"] = float(metric.value(rows))
+        bootstrap_interval(rows, metric.value, Bootstrap())
+
+    def theirs() -> None:
+        tokenizer = PTBTokenizer()
+        with contextlib.redirect_stderr(io.StringIO()):
+            truth = tokenizer.tokenize({k: [{"caption": text} for text in of] for k, of in enumerate(references)})
+            said = tokenizer.tokenize({k: [{"caption": text}] for k, text in enumerate(captions)})
+        values["theirs"] = float(Cider().compute_score(truth, said)[0])
+
+    title = f"CIDEr-D of {len(captions)} x 5 {kind}, ours with interval, pycocoevalcap with Java"
+    compare(title, ours, theirs)
+    print(f"  values: {values['ours']:.12f} and {values['theirs']:.12f}")
+    if abs(values["ours"] - values["theirs"]) > 1e-9:
+        sys.exit("the two values differ")
+
+
 def bench_evaluation() -> None:
     split = CORPORA / "LibriSpeech" / "test-other"
     if not (CHECKPOINT.is_dir() and split.is_dir()):
@@ -118,4 +179,5 @@ def bench_evaluation() -> None:
 
 if __name__ == "__main__":
     bench_word_error_rate()
+    bench_captions()
     bench_evaluation()

@@ -1,6 +1,7 @@
 import pytest
 
-from evaluate.answers import extract_choice, match_choice
+from evaluate.answers import create_extractor, extract_choice, match_choice
+from evaluate.errors import RequestError, UnknownNameError
 
 CHOICES = ("bus", "bus stop", "cafe/restaurant", "park")
 
@@ -34,3 +35,60 @@ def test_choices_that_differ_in_marks_alone_need_their_exact_spelling() -> None:
 def test_naming_a_choice_is_not_being_it() -> None:
     assert match_choice("the bus", CHOICES) is None
     assert extract_choice("the bus", CHOICES) == "bus"
+
+
+OPTIONS = ("kettle", "tap", "knife")
+
+
+@pytest.mark.parametrize(
+    ("text", "choice"),
+    [
+        ("B", "tap"),
+        (" b.", "tap"),
+        ("(C)", "knife"),
+        ("[a] kettle", "kettle"),
+        ("**B**", "tap"),
+        ("B) tap", "tap"),
+        ("The answer is B.", "tap"),
+        ("Answer: (c)", "knife"),
+        ("I choose option A because it whistles.", "kettle"),
+        ("A. The answer is A", "kettle"),
+        ("A kettle is boiling.", None),  # an article, not a letter
+        ("the answer is a tap", None),
+        ("A. No, the answer is B", None),  # two letters
+        ("E", None),  # no such option
+        ("tap", None),
+        ("", None),
+        ("I think so.", None),
+    ],
+)
+def test_a_letter_names_an_option(text: str, choice: str | None) -> None:
+    assert create_extractor("letter")(text, OPTIONS) == choice
+
+
+@pytest.mark.parametrize(
+    ("text", "choice"),
+    [("Kettel", "kettle"), ("KNIFE!", "knife"), ("taps", "tap"), ("spoon", None), ("", None), ("cat", None)],
+)
+def test_the_closest_label_is_taken_only_if_it_is_near(text: str, choice: str | None) -> None:
+    assert create_extractor("closest")(text, OPTIONS) == choice
+
+
+def test_two_labels_as_near_are_none() -> None:
+    assert create_extractor("closest")("bat", ("bad", "bag")) is None
+
+
+def test_exact_takes_nothing_but_the_label_and_normalized_its_spelling_too() -> None:
+    assert [create_extractor("exact")(text, OPTIONS) for text in (" tap\n", "Tap", "tap.")] == ["tap", None, None]
+    assert [create_extractor("normalized")(text, OPTIONS) for text in ("Tap.", "a tap")] == ["tap", None]
+    assert create_extractor("named")("It is a tap.", OPTIONS) == "tap"
+
+
+def test_an_unknown_extractor_is_named_with_near_matches() -> None:
+    with pytest.raises(UnknownNameError, match="unknown extractor 'leter'; did you mean 'letter'"):
+        create_extractor("leter")
+
+
+def test_more_options_than_letters_are_an_error() -> None:
+    with pytest.raises(RequestError, match="27 choices, expected at most 26"):
+        create_extractor("letter")("A", [str(number) for number in range(27)])

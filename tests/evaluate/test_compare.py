@@ -69,3 +69,41 @@ def test_runs_that_cannot_be_compared_are_errors(otoscope: Command, score: Comma
     lines.unlink()
     result = otoscope("compare", run, run)
     assert (result.status, "no sample scores of 'wer' in it" in result.stderr) == (4, True)
+
+
+def test_right_or_wrong_answers_get_mcnemar_s_exact_test(otoscope: Command, score: Command) -> None:
+    first = score("a", "x", "y", "a third one")
+    second = score("b", "one tone", "another tone", "z")
+    ser = otoscope("compare", first, second, "--json").json["metrics"]["ser"]
+    assert ser["mcnemar_p_value"] == 1.0  # two won, one lost: 2 * (1 + 3) / 2^3, at most 1
+    assert "mcnemar_p_value" not in otoscope("compare", first, second, "--json").json["metrics"]["wer"]
+
+
+def test_speakers_are_drawn_and_swapped_as_a_whole(otoscope: Command, score: Command) -> None:
+    found = otoscope("compare", score("a", "x", "y", "z"), score("b", "one tone", "another tone", "z"), "--json").json
+    wer = found["metrics"]["wer"]
+    assert (wer["ci_method"]["unit"], wer["p_method"]) == ("speaker", "permutation by speaker")
+    assert wer["ci_note"] == "only 2 speakers: the interval is rough"
+
+
+def test_a_metric_without_a_value_is_compared_as_such(
+    otoscope: Command, write_jsonl: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPICE_HOME", str(tmp_path / "nowhere"))
+    write_jsonl("t.jsonl", {"id": "1", "references": ["a dog"]}, {"id": "2", "references": ["rain"]})
+    task = tmp_path / "t.yaml"
+    task.write_text("name: t\nkind: captioning\nmanifest: t.jsonl\nmetrics: [spider, cider]\n")
+    runs = []
+    for name, text in (("a", "a dog"), ("b", "a cat")):
+        answers = write_jsonl("p.jsonl", {"id": "1", "hypothesis": text}, {"id": "2", "hypothesis": "rain"})
+        command = ("score", "--task", task, "--predictions", answers, "--model-name", name, "--results-dir", tmp_path)
+        runs.append(otoscope(*command, "--json").json["run_dir"])
+    found = otoscope("compare", *runs, "--json").json
+    spider = found["metrics"]["spider"]
+    assert (spider["difference"], spider["p_value"], "java" in spider["reason"] or "SPICE" in spider["reason"]) == (
+        *(None, None),
+        True,
+    )
+    assert found["metrics"]["cider"]["difference"] < 0
+    assert (found["n_samples"], found["changed"]) == (2, [])
+    assert otoscope("compare", *runs).status == 0

@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 
 from evaluate.metrics.base import ratio
-from evaluate.statistics import Bootstrap, bootstrap_interval, permutation_p_value
+from evaluate.statistics import (
+    Bootstrap,
+    bootstrap_interval,
+    mcnemar_p_value,
+    permutation_p_value,
+    resampling_units,
+)
 
 
 def rate(rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -72,3 +78,54 @@ def test_under_no_difference_p_values_are_spread_evenly() -> None:
         p_values.append(permutation_p_value(both[0], both[1], rate, permutations=500))
     assert 0.4 < np.mean(p_values) < 0.6
     assert np.mean(np.array(p_values) < 0.05) < 0.11
+
+
+def test_an_interval_by_group_is_that_of_drawing_groups_one_by_one() -> None:
+    rng = np.random.default_rng(11)
+    sizes = rng.integers(1, 20, 30)
+    speaker = np.repeat(np.arange(30), sizes)
+    rows = np.stack([rng.random(len(speaker)) < 0.1 + 0.02 * speaker, np.ones(len(speaker))], axis=1).astype(float)
+    units = resampling_units({"speaker": [f"{number:02}" for number in speaker]})
+    low, high = bootstrap_interval(rows, rate, Bootstrap(resamples=4000), units) or (0, 0)
+    by_speaker = [rows[speaker == number] for number in range(30)]
+    draws = []
+    for _ in range(4000):
+        drawn = np.concatenate([by_speaker[number] for number in rng.integers(0, 30, 30)])
+        draws.append(rate(drawn, np.ones(len(drawn))))
+    assert (low, high) == pytest.approx(tuple(np.quantile(draws, [0.025, 0.975])), abs=0.01)
+
+
+def test_speakers_come_before_recordings_and_both_before_samples() -> None:
+    groups = {"recording": ["x", "x", "y"], "speaker": ["a", "b", "b"], "room": ["1", "1", "2"]}
+    units = resampling_units(groups)
+    assert units.name == "speaker"
+    assert units.describe(Bootstrap())["n_units"] == 2
+    del groups["speaker"]
+    assert resampling_units(groups).name == "recording"
+    assert resampling_units({"room": ["1", "1", "2"]}).name == "sample"
+
+
+def test_groups_that_tell_nothing_are_not_drawn() -> None:
+    assert resampling_units({"speaker": ["a", "b", "c"]}).name == "sample"  # each by itself
+    one = resampling_units({"speaker": ["a", "a"]})
+    assert (one.name, one.note.startswith("all samples are of one speaker")) == ("sample", True)
+    assert resampling_units({"speaker": ["a", "a", "b"]}).note == "only 2 speakers: the interval is rough"
+    assert resampling_units({"speaker": [str(number // 2) for number in range(40)]}).note == ""
+
+
+def test_permutation_by_group_swaps_whole_groups() -> None:
+    # Two groups, each a win of the second system on all its samples: two of the four ways to swap are as extreme
+    first = np.array([[1.0, 1.0]] * 20)
+    second = np.array([[0.0, 1.0]] * 20)
+    units = resampling_units({"speaker": ["a"] * 10 + ["b"] * 10})
+    assert permutation_p_value(first, second, rate, units=units) == pytest.approx(0.5, abs=0.02)
+    assert permutation_p_value(first, second, rate) == pytest.approx(1 / 10_001, abs=1e-3)
+
+
+def test_mcnemar_is_the_exact_binomial_test_of_the_pairs_that_differ() -> None:
+    # by hand: 1 and 5 discordant pairs, two-sided: 2 * (C(6,0) + C(6,1)) / 2^6
+    first = np.array([1, 0, 0, 0, 0, 0] + [1] * 10 + [0] * 4, dtype=float)
+    second = np.array([0, 1, 1, 1, 1, 1] + [1] * 10 + [0] * 4, dtype=float)
+    assert mcnemar_p_value(first, second) == pytest.approx(2 * (1 + 6) / 64)
+    assert mcnemar_p_value(second, first) == mcnemar_p_value(first, second)
+    assert mcnemar_p_value(first, first) == 1.0
