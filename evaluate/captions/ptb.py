@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 NAME, VERSION = "ptb-py", "1"
 
-PUNCTUATION = frozenset(
+PUNCTUATION = frozenset(  # what pycocoevalcap takes out
     ["''", "'", "``", "`", "-LRB-", "-RRB-", "-LCB-", "-RCB-", ".", "?", "!", ",", ":", "-", "--", "...", ";"]
 )
 
@@ -45,15 +45,15 @@ SPLIT_WORDS = {
     "lemme": "lem me",
     "wanna": "wan na",
 }
-WHOLE_WORDS = _words(  # their apostrophe is part of them
+WHOLE_WORDS = _words(  # the apostrophe is part of the word
     "c'est c'mon cap'n e'er ev'ry hallowe'en li'l ma'am nat'l ne'er o'clock o'er ol' s'mores somethin' ya'all"
 )
-TITLES = _words(
+TITLES = _words(  # with the period one token, wherever they stand
     "adj adm adv alex assoc asst atty attys ave capt cf cmdr col comdr cpl dept det dr drs elec ens ft gen gov govs "
     "hon insp invt jos lt maj messrs mfg mlle mme mr mrs ms msgr mt natl pfc ph pres prof profs pvt rep reps rev "
     "sen sens sfc sgt spc st ste supt treas vs wm"
 )
-ABBREVIATIONS = _words(
+ABBREVIATIONS = _words(  # as above, but the period may end a sentence too
     "al ala apr ariz assn aug bhd bldg blvd bros calif co colo conn corp cos ct dak dec esq est etc ext feb fla "
     "fri ga inc ind intl jan jr jul jun kan kans ky ltd mar md mich minn mo mon mont neb nev nov oct okla penn "
     "plc pte pty rd rt sep sept seq sq sr sys tel tenn thu thurs tue tues univ va vt wed wis wisc wyo"
@@ -145,10 +145,6 @@ def _split_word(text: str) -> str:
     return SPLIT_WORDS[text.lower()]
 
 
-def _without_dashes(text: str) -> str:
-    return "--" if text in ("---", "----") else "..." if text.startswith("...") else text
-
-
 def _with_plain_quotes(text: str) -> str:
     return "".join(_QUOTES.get(character, character) for character in text.replace("&apos;", "'")).lower()
 
@@ -186,7 +182,8 @@ _FACE = r"[\^x=~<>'-]"
 _EMAIL = _rule(rf"(<?[A-Za-z0-9]{_URL_CHARACTER}{{0,200}}@(?:{_DOMAIN_PART}\.)*{_DOMAIN_PART}>?)")
 _NUMBER = _rule(r"([-+]?(?:[0-9]+(?:[.:,][0-9]+)*|(?:[.:,][0-9]+)+))")
 
-# Tried where a letter or a digit stands. The longest match wins, of equals the first.
+# Tried where a letter or a digit stands: the longest match wins, of equals the first. No pattern may look far ahead of
+# what it takes (hence the upper bounds), or the time would grow with the square of the length.
 _WORD_RULES = (
     _rule(rf"({_any_of(list(SPLIT_WORDS))})", _split_word, re.IGNORECASE),
     _rule(rf"([A-Za-z]*[A-MO-Za-mo-z])n{_ANY_APOSTROPHE}t", flags=re.IGNORECASE),  # do|n't
@@ -226,7 +223,7 @@ _WORD_RULES = (
     _EMAIL,
 )
 
-# Tried elsewhere, in the same way.
+# Tried everywhere else, in the same way.
 _MARK_RULES = (
     _rule(rf"({_WORD})(?:{_CLITIC})?"),  # a word that starts with an accent
     _rule(rf"({_TAG})"),
@@ -234,7 +231,7 @@ _MARK_RULES = (
     _rule(rf"({_DOMAIN}(?:/{_URL_CHARACTER}{{1,2000}}{_URL_END})?)"),
     _rule(r"""([<>]?[:;=][-o*']?[()DPdpO\]\[|\\@{])(?![A-Za-z0-9])""", _with_named_parentheses),
     _rule(rf"({_FACE}_{_FACE})"),
-    _rule(rf"(\({_FACE}[_.]{_FACE}\))", _with_named_parentheses),
+    _rule(rf"(\({_FACE}[_.-]?{_FACE}\))", _with_named_parentheses),
     _rule(rf"('{_CLITIC_LETTERS})(?![A-Za-z])", flags=re.IGNORECASE),
     _rule(rf"({_CURLY_APOSTROPHE}{_CLITIC_LETTERS})", _with_plain_quotes, re.IGNORECASE),  # even in "’something"
     _rule(rf"({_APOSTROPHE}n{_APOSTROPHE})", flags=re.IGNORECASE),  # rock |'n'| roll
@@ -252,7 +249,8 @@ _MARK_RULES = (
     _rule(r"(&(?:#[0-9]+|UR|LR|QR);)"),
     _rule(r"(&(?:amp|lt|gt);)", _without_entities, re.IGNORECASE),
     _rule(r"(&(?:quot|apos|nbsp|mdash|ndash|MD);)", _nothing, re.IGNORECASE),
-    _rule(r"([?!]+|\*+|(?:\\\*)+|\#+|_+|@@+|-{5,}|-{2,4}|\.{3,5}|''|``|<<|>>)", _without_dashes),
+    _rule(r"([?!]+|\*+|(?:\\\*)+|\#+|_+|@@+|-{5,}|<<|>>)"),
+    _rule(r"(-{2,4}|\.{3,5}|''|``)", _nothing),  # filtered all the same, but one mark: "--5" holds no "-5"
     _rule(f"([`{''.join(_QUOTES)}„‚‟]{{1,2}})", _with_plain_quotes),
     _rule(r"([²³¹\u2070\u2074-\u2079\u2080-\u2089]+)"),
     _rule(rf"([{re.escape(''.join(REPLACEMENTS))}])", _replaced),
@@ -261,6 +259,7 @@ _MARK_RULES = (
 
 # --- The tokeniser --------------------------------------------------------------------------------------------------
 
+_LINE_BREAK = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _STARTS_WORD = re.compile(_LETTER_OR_DIGIT)
 # Plain words with spaces between them, a comma here and there: most of every caption, and no rule looks into it.
 _PLAIN_WORDS = re.compile(r"(?:[A-Za-z]++(?:,?[ ]++|$))++")
@@ -278,10 +277,16 @@ def tokenize(text: str) -> list[str]:
     return list(_tokens(text))
 
 
+def one_line(text: str) -> str:
+    """Return the text with a space for each character at which Java or Python would begin a new line."""
+    return _LINE_BREAK.sub(" ", text)
+
+
 @lru_cache(maxsize=1 << 16)
 def _tokens(text: str) -> tuple[str, ...]:
     tokens: list[str] = []
-    for token in _lex(text.replace("\xad", "") + "\n"):  # a soft hyphen is no part of its word
+    text = one_line(text).replace("\xad", "")  # a soft hyphen is no part of its word
+    for token in _lex(text + "\n"):  # the end of a line is a space too, in the context of a token
         if token not in PUNCTUATION:
             tokens += token.split()
     return tuple(tokens)

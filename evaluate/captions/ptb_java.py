@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from evaluate.captions.ptb import PUNCTUATION
+from evaluate.captions.ptb import PUNCTUATION, one_line
 from evaluate.errors import MetricUnavailableError
 
 NAME, VERSION = "ptb-java", "3.4.1"
@@ -37,7 +37,7 @@ def tokenize_with_java(texts: Sequence[str], *, java: Path, jar: Path, timeout_s
     """
     if not texts:
         return []
-    lines = [_one_line(text) for text in texts]
+    lines = [_SURROGATE.sub("\ufffd", one_line(text)) for text in texts]
     with tempfile.TemporaryDirectory(prefix="otoscope-ptb-") as folder:
         captions = Path(folder) / "captions.txt"
         captions.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
@@ -49,11 +49,6 @@ def tokenize_with_java(texts: Sequence[str], *, java: Path, jar: Path, timeout_s
             " jar of pycocoevalcap 1.2?"
         )
     return [_tokens(line) for line in tokenized]
-
-
-def _one_line(text: str) -> str:
-    # str.split() knows every character at which Java or Python would begin a new line.
-    return " ".join(_SURROGATE.sub("\ufffd", text).split())
 
 
 def _run(java: Path, jar: Path, captions: Path, timeout_s: float) -> str:
