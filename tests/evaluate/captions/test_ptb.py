@@ -240,8 +240,8 @@ GOLDEN = {
 }
 KNOWN_DIFFERENCES = [  # (text, tokens of the Java program, made in the same way)
     ("\u00adMr. x", "mr x"),
-    ("l?Ab.;", "l?ab."),
-    ("c_d'l5", "c_d'l5"),
+    ("www.x.comhttp://x.yz/w", "www.x.comhttp://x.yz / w"),
+    ("#\u00ad x", "#\u00ad x"),
     ("PTE. x", "pte x"),
     ("x ꭐ y", "x y"),
 ]
@@ -353,7 +353,7 @@ def test_mixtures_of_hard_words_mostly_have_the_tokens_of_the_java_program(java_
     choose = random.Random(20250101)
     atoms = [word for pairs in GOLDEN.values() for text, _ in pairs for word in text.replace("\xad", "").split()]
     texts = ["".join(choose.choice(atoms) + choose.choice(["", " ", " "]) for _ in range(4)) for _ in range(5_000)]
-    assert len(differing(texts, *java_and_jar)) < 50  # MIXTURE_COUNT when this was written
+    assert len(differing(texts, *java_and_jar)) < 50  # 2 when this was written
 
 
 def differing(texts: list[str], java: Path, jar: Path) -> list[tuple[str, list[str]]]:
