@@ -71,17 +71,17 @@ def describe_model(name: str) -> Description:
 
 
 def describe_metric_or_normalizer(name: str) -> Description:
-    """Return everything about a metric or a normaliser."""
-    if name in normalizers.names():
-        return {
-            "name": name,
-            "what": "normaliser",
-            "better": "",
-            "description": _first_line(normalizers.get(name)),
-        }
-    metric = metrics.get(name)
-    better = "higher" if metric.higher_is_better else "lower"
-    return {"name": name, "what": "metric", "better": better, "description": _first_line(metric)}
+    """Return everything about a metric or a normaliser; `about` is its definition, source and conventions."""
+    is_normalizer = name in normalizers.names()
+    described = (normalizers if is_normalizer else metrics).get(name)
+    better = "" if is_normalizer else ("higher" if described.higher_is_better else "lower")
+    return {
+        "name": name,
+        "what": "normaliser" if is_normalizer else "metric",
+        "better": better,
+        "description": _first_line(described),
+        "about": inspect.getdoc(inspect.getmodule(described)) or "",
+    }
 
 
 def _first_line(documented: Any) -> str:

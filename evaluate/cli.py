@@ -6,6 +6,7 @@ Heavy imports happen in the commands that need them, so that `--help` is there a
 import json
 import signal
 import sys
+import textwrap
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -427,7 +428,8 @@ def _print_catalogue(
         return
     if name:
         for key, value in described[0].items():
-            click.echo(f"{key}: {_shown(value)}")
+            shown = _shown(value)
+            click.echo(f"{key}:\n{textwrap.indent(shown, '  ')}" if "\n" in shown else f"{key}: {shown}")
         return
     from evaluate.tables import print_table
 

@@ -278,7 +278,7 @@ _MARK_RULES = (
 _LINE_BREAK = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _STARTS_WORD = re.compile(_LETTER_OR_DIGIT)
 # Plain words with spaces between them, a comma here and there: most of every caption, and no rule looks into it.
-_PLAIN_WORDS = re.compile(r"(?:[A-Za-z]++(?:,?[ ]++|$))++")
+_PLAIN_WORDS = re.compile(r"(?:[A-Za-z]++[0-9]*+(?:,?[ ]++|$))++")
 
 
 def tokenize(text: str) -> list[str]:
@@ -316,11 +316,13 @@ def _lex(text: str) -> Iterator[str]:
             for word in words.group().replace(",", " ").lower().split():
                 yield SPLIT_WORDS.get(word, word)
             position = words.end()
+        elif text[position] in " \n":  # no rule begins with one; asking them all takes long
+            position += 1
         elif found := _longest_match(text, position):
             match, rule = found
             yield rule.spell(match.group(1))
             position = match.end(1)
-        else:  # a space, a single mark, or a character that is in no class
+        else:  # another space, a single mark, or a character that is in no class
             position += 1
 
 
