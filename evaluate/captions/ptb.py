@@ -279,6 +279,13 @@ _LINE_BREAK = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _STARTS_WORD = re.compile(_LETTER_OR_DIGIT)
 # Plain words with spaces between them, a comma here and there: most of every caption, and no rule looks into it.
 _PLAIN_WORDS = re.compile(r"(?:[A-Za-z]++[0-9]*+(?:,?[ ]++|$))++")
+# The same with periods behind words, which most words lose and abbreviations keep; of so many words at most, since a
+# stretch with an abbreviation in it is looked at again.
+_PLAIN_SENTENCES = re.compile(r"(?:[A-Za-z]++[0-9]*+(?:[,.]?[ \n]++|$)){1,50}+")
+_NO_MARKS = str.maketrans(",.", "  ")
+_MAY_KEEP_PERIOD = frozenset(
+    f"{word.lower()}." for word in (*TITLES, *ABBREVIATIONS, *CAPITAL_ABBREVIATIONS, *NUMBER_ABBREVIATIONS)
+)
 
 
 def tokenize(text: str) -> list[str]:
@@ -312,8 +319,8 @@ def _lex(text: str) -> Iterator[str]:
     """Yield the tokens from left to right; a token may hold spaces."""
     position = 0
     while position < len(text):
-        if words := _PLAIN_WORDS.match(text, position):
-            for word in words.group().replace(",", " ").lower().split():
+        if words := _plain_words(text, position):
+            for word in words.group().translate(_NO_MARKS).lower().split():
                 yield SPLIT_WORDS.get(word, word)
             position = words.end()
         elif text[position] in " \n":  # no rule begins with one; asking them all takes long
@@ -324,6 +331,18 @@ def _lex(text: str) -> Iterator[str]:
             position = match.end(1)
         else:  # another space, a single mark, or a character that is in no class
             position += 1
+
+
+def _plain_words(text: str, position: int) -> re.Match[str] | None:
+    """Return the longest stretch from here that is plain words and marks that they lose."""
+    words = _PLAIN_SENTENCES.match(text, position)
+    if words is None or "." not in words.group():
+        return words
+    dotted = (word for word in words.group().lower().split() if word.endswith("."))
+    # A single letter with a period may be an initial.
+    if any(len(word) == 2 or word in _MAY_KEEP_PERIOD for word in dotted):
+        return _PLAIN_WORDS.match(text, position)
+    return words
 
 
 def _longest_match(text: str, position: int) -> tuple[re.Match[str], _Rule] | None:
