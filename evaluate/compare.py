@@ -15,7 +15,7 @@ from evaluate.errors import RequestError
 from evaluate.metrics import create_metric
 from evaluate.metrics.base import Metric, MetricSettings, Weights
 from evaluate.results import SCHEMA, RunDirectory, comparable_signature, read_scores
-from evaluate.scoring import read_sample_scores
+from evaluate.sample_scores import read_sample_scores
 from evaluate.statistics import (
     Bootstrap,
     Units,

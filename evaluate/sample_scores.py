@@ -1,0 +1,49 @@
+"""What was counted for each sample: `sample_scores.jsonl`, which comparisons and sample pages read.
+
+{"id", "state", "answer", "groups", "counted": {metric: row}}
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evaluate.errors import RunDamagedError
+from evaluate.metrics.base import Judged
+from evaluate.prediction_log import encode_line
+from evaluate.types import Rows
+
+
+def write_sample_scores(path: Path, items: Iterable[Judged], rows: Mapping[str, Rows]) -> None:
+    """Write a line per sample: the answer that was extracted, and what each metric counted for it."""
+    temporary = path.with_suffix(".jsonl.tmp")
+    with temporary.open("wb") as file:
+        for number, item in enumerate(items):
+            line = {
+                "id": item.sample_id,
+                "state": item.state,
+                "answer": item.answer,
+                "groups": dict(item.groups),
+                "counted": {name: of_metric[number].tolist() for name, of_metric in rows.items()},
+            }
+            file.write(encode_line(line))
+    temporary.replace(path)
+
+
+def read_sample_scores(path: Path, metric: str) -> tuple[list[dict[str, Any]], Rows]:
+    """Read what was counted per sample.
+
+    Returns:
+        The samples' `id`, `state`, `answer` and `groups`, and one metric's row of each, shape (samples, columns).
+
+    Raises:
+        RunDamagedError: The file is missing or of another form.
+    """
+    try:
+        lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+        rows = np.array([line.pop("counted")[metric] for line in lines], dtype=np.float64)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunDamagedError(f"{path}: no sample scores of {metric!r} in it ({error}); score the run again") from error
+    return lines, rows
