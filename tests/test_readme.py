@@ -43,3 +43,11 @@ def test_every_task_and_model_family_stands_in_the_readme() -> None:
     text = README.read_text(encoding="utf-8")
     assert all(f"| `{name}` |" in text for name in BUILTIN)
     assert all(f"`{family}:" in text for family in FAMILIES)
+
+
+def test_every_metric_and_normaliser_stands_in_the_readme() -> None:
+    from evaluate.metrics import BUILTIN as METRICS
+    from evaluate.normalizers import BUILTIN as NORMALIZERS
+
+    text = README.read_text(encoding="utf-8").replace("`bleu_1` … `bleu_4`", "`bleu_1` `bleu_2` `bleu_3` `bleu_4`")
+    assert [name for name in (*METRICS, *NORMALIZERS) if f"`{name}`" not in text] == []
