@@ -55,3 +55,24 @@ def test_labels_that_normalising_makes_one_are_an_error() -> None:
         with pytest.raises(RequestError, match=r"the choices 'C\+\+' and 'C#' are one after normalising with 'basic'"):
             create_metric(name, MetricSettings(choices=("C++", "C#")))
         create_metric(name, MetricSettings(normalizer="none", choices=("C++", "C#")))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        # scikit-learn 1.9.1: f1_score(…, labels=[cat, cow, dog, pig], average="macro", zero_division=0)
+        ("macro_f1", 0.29166666666666663),
+        ("weighted_f1", 0.5),  # average="weighted"
+        ("balanced_accuracy", 0.38888888888888884),  # balanced_accuracy_score; "pig" never occurs
+        ("accuracy", 0.5),  # accuracy_score
+    ],
+)
+def test_golden_values(name: str, expected: float) -> None:
+    references = ["cat", "cat", "cat", "dog", "dog", "cow"]
+    answers = ["cat", "dog", "cat", "dog", "cow", "cat"]
+    choices = ("cat", "cow", "dog", "pig")
+    metric = create_metric(name, MetricSettings(choices=choices))
+    rows = metric.rows([Judged("", (one,), two) for one, two in zip(references, answers, strict=True)])
+    assert float(metric.value(rows)) == pytest.approx(expected, abs=1e-12)
+    if name == "macro_f1":  # confusion_matrix(…, labels=[cat, cow, dog, pig])
+        assert metric.details(rows)["confusion"]["matrix"] == [[2, 0, 1, 0], [1, 0, 0, 0], [0, 1, 1, 0], [0, 0, 0, 0]]

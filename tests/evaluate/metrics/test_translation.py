@@ -46,13 +46,29 @@ def test_values_equal_those_of_sacrebleu(drawn: list[tuple[list[str], str]], lan
         assert value_of(name, references, answers, language=code) == pytest.approx(expected, abs=1e-9), name
 
 
-def test_golden_values() -> None:
-    # sacrebleu 2.6.0: BLEU(tokenize="zh"), CHRF(), TER(normalized=True, asian_support=True) .corpus_score(…).score
-    references, answers = ["她会没事的。", "他昨天在东京买了三本书。"], ["她会好的。", "他昨天在东京买了两本书。"]
-    for name, tokenizer in (("bleu", "zh"), ("bleu", "13a")):
-        expected = BLEU(tokenize=tokenizer).corpus_score(answers, [references]).score
-        found = value_of(name, references, answers, language="zh" if tokenizer == "zh" else "en")
-        assert found == pytest.approx(expected, abs=1e-6)
+CHINESE = (["她会没事的。", "他昨天在东京买了三本书。"], ["她会好的。", "他昨天在东京买了两本书。"])
+JAPANESE = (["彼は昨日東京で本を三冊買いました。"], ["彼は昨日東京で本を二冊買いました。"])
+EUROPEAN = (
+    ["The dog barks at the car, again.", "Es regnet heute."],
+    ["A dog is barking at a car again.", "Heute regnet es."],
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "language", "texts", "expected"),
+    [
+        # sacrebleu 2.6.0, [ja] with ipadic 1.0.0: METRIC.corpus_score(hypotheses, [references]).score with
+        ("bleu", "zh", CHINESE, 59.48017100389489),  # BLEU(tokenize="zh")
+        ("chrf", "zh", CHINESE, 54.38265056436708),  # CHRF()
+        ("ter", "zh", CHINESE, 16.666666666666664),  # TER(normalized=True, asian_support=True)
+        ("bleu", "ja", JAPANESE, 76.11606003349888),  # BLEU(tokenize="ja-mecab")
+        ("bleu", "en", EUROPEAN, 9.927339321196813),  # BLEU()
+        ("chrf", "en", EUROPEAN, 35.91832977218252),  # CHRF()
+        ("ter", "en", EUROPEAN, 70.0),  # TER()
+    ],
+)
+def test_golden_values(name: str, language: str, texts: tuple[list[str], list[str]], expected: float) -> None:
+    assert value_of(name, *texts, language=language) == pytest.approx(expected, abs=1e-6)
 
 
 def test_signatures_hold_what_sacrebleu_s_own_say() -> None:
