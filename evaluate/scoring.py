@@ -75,7 +75,7 @@ def score_log(task: Task, split: Split, run: RunDirectory, options: ScoringOptio
     ]
     counted = count_samples(metrics, items)
     write_sample_scores(run.sample_scores, items(), counted.rows)
-    scope = f"task:{task.name}@{task.version}"
+    scope = "|".join(filter(None, [_extractor_part(task.answer_extractor), f"task:{task.name}@{task.version}"]))
     return {"primary": task.primary, **score_rows(metrics, items(), counted, Bootstrap(seed=options.seed), scope=scope)}
 
 
@@ -133,7 +133,13 @@ def score_files(
         "split": None,
         "model": None,
         "primary": scorers[0].name,
-        **score_rows(scorers, items(), count_samples(scorers, items), Bootstrap(seed=options.seed)),
+        **score_rows(
+            scorers,
+            items(),
+            count_samples(scorers, items),
+            Bootstrap(seed=options.seed),
+            scope=_extractor_part(given.extractor or ""),
+        ),
     }
 
 
@@ -169,6 +175,11 @@ def _judge(task: Task, sample: Sample, prediction: Prediction) -> Judged:
         return judged(None, "failed")
     answer = task.extract_answer(sample, prediction.hypothesis)
     return judged(answer, _state(answer))
+
+
+def _extractor_part(name: str) -> str:
+    """Return how answers were read out, for the signature; "" where the whole text is the answer."""
+    return f"extractor:{name}" if name else ""
 
 
 def _state(answer: str | None) -> State:

@@ -97,6 +97,13 @@ class Task(ABC):
         return (self.language,) if self.language else ()
 
     @property
+    def answer_extractor(self) -> str:
+        """Name of the rule by which an answer is read out of a text; "" where the whole text is the answer."""
+        if type(self).extract_answer is not Task.extract_answer:
+            return "own"  # the task's version tells which
+        return (self.extractor or DEFAULT_EXTRACTOR) if self.choices else ""
+
+    @property
     def primary(self) -> str:
         """Name of the metric that stands for the task in a table."""
         return self.metrics[0]

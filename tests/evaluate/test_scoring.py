@@ -55,6 +55,7 @@ def test_answers_are_read_out_by_the_extractor_that_is_named(score: Command) -> 
     }
     counts = {name: (document["n_scored"], document["n_unparsed"]) for name, document in found.items()}
     assert counts == {"exact": (0, 3), "named": (1, 2), "letter": (1, 2)}
+    assert "|extractor:letter|" in found["letter"]["metrics"]["accuracy"]["signature"]
     values = {name: document["metrics"]["accuracy"]["value"] for name, document in found.items()}
     assert values == {"exact": 0, "named": pytest.approx(1 / 3), "letter": pytest.approx(1 / 3)}
 

@@ -1,12 +1,16 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from evaluate.errors import CorpusAbsentError, ManifestError, OtoscopeError, RequestError
 from evaluate.task_file import load_task_class, task_files
 from evaluate.testing import write_tone
+
+Command = Callable[..., Any]
+Write = Callable[..., Path]
 
 KITCHEN = """\
 name: kitchen-sounds
@@ -167,3 +171,21 @@ def test_missing_files_are_errors(tmp_path: Path) -> None:
         load_task_class(tmp_path / "no.yaml")
     with pytest.raises(RequestError, match="no such folder, expected --tasks-dir"):
         task_files(tmp_path / "no")
+
+
+def test_the_signature_says_how_answers_are_read_out(otoscope: Command, write_jsonl: Write, tmp_path: Path) -> None:
+    write_jsonl("t.jsonl", {"id": "1", "references": ["tap"]})
+    answers = write_jsonl("p.jsonl", {"id": "1", "hypothesis": "B"})
+    task = tmp_path / "t.yaml"
+    for extractor, value in (("letter", 1), ("exact", 0)):
+        task.write_text(
+            "name: t\nkind: classification\nmanifest: t.jsonl\nmetrics: [accuracy]\nchoices: [kettle, tap]\n"
+            f"extractor: {extractor}\n"
+        )
+        command = ("score", "--task", task, "--predictions", answers, "--model-name", extractor, "--json")
+        accuracy = otoscope(*command, "--results-dir", tmp_path / "r").json["metrics"]["accuracy"]
+        assert accuracy["value"] == value
+        assert f"|extractor:{extractor}|task:t@1|" in accuracy["signature"]
+    task.write_text(task.read_text().replace("exact", "exakt"))
+    result = otoscope("score", "--task", task, "--predictions", answers, "--model-name", "x")
+    assert (result.status, "unknown extractor 'exakt'; did you mean 'exact'" in result.stderr) == (2, True)
