@@ -61,8 +61,8 @@ def compare_runs(first: Path, second: Path, *, seed: int = 0) -> dict[str, Any]:
     shared = [name for name in documents[0]["metrics"] if name in documents[1]["metrics"]]
     for name in shared:
         scores = [document["metrics"][name] for document in documents]
-        if None in [score["value"] for score in scores]:
-            comparison["metrics"][name] = _no_difference(scores)
+        if reason := _why_not_comparable(scores):
+            comparison["metrics"][name] = _no_difference(scores, reason)
             continue
         metric = create_metric(name, MetricSettings.from_json(scores[0]["settings"]))
         samples, rows = _paired(documents, name)
@@ -111,18 +111,27 @@ def _paired(documents: list[dict[str, Any]], metric: str) -> tuple[list[list[dic
 def _units(samples: list[dict[str, Any]]) -> Units:
     """Return what is drawn and swapped as a whole: what the run's own intervals draw."""
     named = [sample.get("groups", {}) for sample in samples]
-    shared = set(named[0]).intersection(*named) if named else set()
-    return resampling_units({key: [groups[key] for groups in named] for key in shared})
+    kinds = {kind for groups in named for kind in groups}
+    return resampling_units({kind: [groups.get(kind) for groups in named] for kind in kinds})
 
 
-def _no_difference(scores: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the comparison of a metric that one of the runs has no value of."""
+def _why_not_comparable(scores: list[dict[str, Any]]) -> str:
+    """Return why there is no difference of a metric's two scores, "" where there is one."""
+    for score in scores:
+        if score["value"] is None:
+            return str(score.get("reason", "there is no value"))
+    signatures = [comparable_signature(score["signature"]) for score in scores]
+    return "" if signatures[0] == signatures[1] else f"scored in different ways: {signatures[0]} and {signatures[1]}"
+
+
+def _no_difference(scores: list[dict[str, Any]], reason: str) -> dict[str, Any]:
+    """Return the comparison of a metric whose two scores have no difference."""
     return {
         "values": [score["value"] for score in scores],
         "difference": None,
         "ci": None,
         "p_value": None,
-        "reason": next(score["reason"] for score in scores if score["value"] is None),
+        "reason": reason,
         "higher_is_better": scores[0]["higher_is_better"],
         "is_rate": scores[0]["is_rate"],
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ from numpy.typing import NDArray
 from evaluate import __version__
 from evaluate.errors import MetricUnavailableError
 from evaluate.metrics.base import Judged, Metric, State
-from evaluate.statistics import Bootstrap, Units, bootstrap_interval, resampling_units
+from evaluate.statistics import Bootstrap, Units, bootstrap_interval, group_index, resampling_units
 from evaluate.types import Rows
 
+SAMPLES_AT_ONCE = 500
 MAX_GROUPS = 200  # beyond so many speakers a table of them helps nobody
 
 
@@ -25,14 +27,33 @@ class Counted:
 
 
 def count_samples(metrics: Sequence[Metric], items: Callable[[], Iterator[Judged]]) -> Counted:
-    """Let every metric read the samples; one that cannot be had here does not keep the others from it."""
-    rows, unavailable = {}, {}
+    """Let every metric read the samples; one that cannot be had here does not keep the others from it.
+
+    Metrics that can go sample by sample go together, a part of the samples at a time, so that the log is read once and
+    a text that several of them normalise alike is still remembered.
+    """
+    rows: dict[str, Rows] = {}
+    unavailable: dict[str, str] = {}
     for metric in metrics:
-        try:
-            rows[metric.name] = metric.rows(items())
-        except MetricUnavailableError as error:
-            unavailable[metric.name] = str(error)
+        if metric.needs_whole_set:
+            try:
+                rows[metric.name] = metric.rows(items())
+            except MetricUnavailableError as error:
+                unavailable[metric.name] = str(error)
+    rows |= _count_by_parts([metric for metric in metrics if not metric.needs_whole_set], items(), unavailable)
     return Counted(rows, unavailable)
+
+
+def _count_by_parts(metrics: Sequence[Metric], items: Iterator[Judged], unavailable: dict[str, str]) -> dict[str, Rows]:
+    parts: dict[str, list[Rows]] = {metric.name: [np.zeros((0, len(metric.columns)))] for metric in metrics}
+    while metrics and (part := list(islice(items, SAMPLES_AT_ONCE))):
+        for metric in metrics:
+            if metric.name not in unavailable:
+                try:
+                    parts[metric.name].append(metric.rows(part))
+                except MetricUnavailableError as error:
+                    unavailable[metric.name] = str(error)
+    return {name: np.concatenate(of_metric) for name, of_metric in parts.items() if name not in unavailable}
 
 
 def score_rows(
@@ -68,9 +89,9 @@ def score_rows(
             "higher_is_better": metric.higher_is_better,
             "is_rate": metric.is_rate,
             "signature": "|".join(part for part in parts if part),
-            "settings": metric.settings.to_json(metric.normalizer.name),
+            "settings": metric.settings_to_json(),
         }
-    return {**samples.counts(), "metrics": scores}
+    return {**samples.counts(samples.unparsed), "metrics": scores}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,30 +100,34 @@ class _Samples:
 
     failed: NDArray[np.bool_]
     unparsed: NDArray[np.bool_]
-    groups: dict[str, list[str]]  # kind of group to the label of each sample
+    groups: dict[str, list[str | None]]  # kind of group to the label of each sample, None where it names none
     num_references: str  # "5", or "1-5" where samples differ
 
     @classmethod
     def of(cls, items: Iterable[Judged]) -> "_Samples":
         states: list[State] = []
-        groups: dict[str, list[str]] = {}
+        groups: dict[str, list[str | None]] = {}
         numbers = set()
         for item in items:
+            for key in item.groups.keys() - groups.keys():
+                groups[key] = [None] * len(states)
+            for key, labels in groups.items():
+                labels.append(item.groups.get(key))
             states.append(item.state)
             numbers.add(len(item.references))
-            for key, label in item.groups.items():
-                groups.setdefault(key, []).append(label)
-        # A grouping that some samples lack would make sums that do not add up to the whole.
-        groups = {key: labels for key, labels in groups.items() if len(labels) == len(states)}
         shown = "-".join(map(str, sorted({min(numbers), max(numbers)}))) if numbers else "0"
         which = np.array(states, dtype=np.str_)
         return cls(which == "failed", which == "unparsed", groups, shown)
 
-    def counts(self, unparsed: NDArray[np.bool_] | None = None) -> dict[str, int]:
-        """Return the four counts, with the samples that a metric itself could not read."""
+    def part(self, which: NDArray[np.intp]) -> "_Samples":
+        """Return what is known of some of them."""
+        groups = {key: [labels[position] for position in which] for key, labels in self.groups.items()}
+        return _Samples(self.failed[which], self.unparsed[which], groups, self.num_references)
+
+    def counts(self, unparsed: NDArray[np.bool_]) -> dict[str, int]:
+        """Return the four counts, those unparsed among them that a metric itself could not read."""
         total, failed = len(self.failed), int(self.failed.sum())
-        could_not = self.unparsed if unparsed is None else self.unparsed | unparsed
-        num_unparsed = int((could_not & ~self.failed).sum())
+        num_unparsed = int(((self.unparsed | unparsed) & ~self.failed).sum())
         return {
             "n_total": total,
             "n_scored": total - num_unparsed - failed,
@@ -113,46 +138,58 @@ class _Samples:
 
 def _absent(samples: _Samples, reason: str) -> dict[str, Any]:
     """Return the score of a metric that cannot be had: no number, and why."""
-    return {"value": None, "ci": None, "reason": reason, "value_without_failed": None, **samples.counts(), "by": {}}
+    counts = samples.counts(samples.unparsed)
+    return {"value": None, "ci": None, "reason": reason, "value_without_failed": None, **counts, "by": {}}
 
 
 def _score(metric: Metric, rows: Rows, samples: _Samples, bootstrap: Bootstrap) -> dict[str, Any]:
-    value = _value(metric, rows)
     units = resampling_units(samples.groups)
-    interval = _interval(metric, rows, bootstrap, units) if value is not None else {"ci": None}
+    notes = metric.notes(rows)
     return {
-        "value": value,
-        **({"reason": metric.undefined} if value is None else {}),
-        **interval,
+        **_value_with_interval(metric, rows, samples, bootstrap, units),
         "ci_method": units.describe(bootstrap),
-        **samples.counts(metric.unparsed(rows)),
         "value_without_failed": _value(metric, rows[~samples.failed]),
         **metric.details(rows),
-        "by": {key: _score_groups(metric, rows, labels, bootstrap) for key, labels in samples.groups.items()},
+        **({"note": "; ".join(notes)} if notes else {}),
+        "by": {
+            key: _score_groups(metric, rows, labels, samples, bootstrap)
+            for key, labels in samples.groups.items()
+            if None not in labels  # or the groups would not add up to the whole
+        },
     }
 
 
-def _interval(metric: Metric, rows: Rows, bootstrap: Bootstrap, units: Units) -> dict[str, Any]:
-    """Return `ci`, with a note where it means less than it seems to."""
-    if len(rows) == 1:
+def _value_with_interval(
+    metric: Metric, rows: Rows, samples: _Samples, bootstrap: Bootstrap, units: Units
+) -> dict[str, Any]:
+    """Return value, interval and counts, each with what a reader should know of it."""
+    value = _value(metric, rows)
+    score: dict[str, Any] = {"value": value, "ci": None, **samples.counts(metric.unparsed(rows))}
+    if value is None:
+        score["reason"] = metric.undefined
+    elif len(rows) == 1:
         # Resampling one sample gives that sample: a program gets two bounds as always, people get a dash.
-        value = float(metric.value(rows))
-        return {"ci": [value, value], "ci_note": "one sample: nothing to resample, the width of 0 means nothing"}
-    bounds = bootstrap_interval(rows, metric.value, bootstrap, units)
-    return {"ci": None if bounds is None else list(bounds), **({"ci_note": units.note} if units.note else {})}
+        score |= {"ci": [value, value], "ci_note": "one sample: nothing to resample, the width of 0 means nothing"}
+    else:
+        bounds = bootstrap_interval(rows, metric.value, bootstrap, units)
+        score |= {"ci": None if bounds is None else list(bounds), **({"ci_note": units.note} if units.note else {})}
+    return score
 
 
-def _score_groups(metric: Metric, rows: Rows, labels: list[str], bootstrap: Bootstrap) -> dict[str, Any]:
-    """Return the value of each group, by its label; with very many groups none, they are in the sample scores."""
-    names, index = np.unique(np.array(labels), return_inverse=True)
-    if len(names) > MAX_GROUPS:
+def _score_groups(
+    metric: Metric, rows: Rows, labels: list[str | None], samples: _Samples, bootstrap: Bootstrap
+) -> dict[str, Any]:
+    """Return the score of each group, by its label; with very many groups none, they are in the sample scores."""
+    index, num_groups = group_index(labels)
+    if num_groups > MAX_GROUPS:
         return {}
     scores = {}
-    for position, name in enumerate(names):
-        of_group = rows[index == position]
-        value = _value(metric, of_group)
-        interval = _interval(metric, of_group, bootstrap, Units()) if value is not None else {"ci": None}
-        scores[str(name)] = {"value": value, "ci": interval["ci"], "n": len(of_group)}
+    order = np.argsort(index, kind="stable")
+    for which in np.split(order, np.flatnonzero(np.diff(index[order])) + 1):
+        part = samples.part(which)
+        units = resampling_units(part.groups)
+        score = _value_with_interval(metric, rows[which], part, bootstrap, units)
+        scores[str(labels[which[0]])] = {**score, "n": len(which)}
     return scores
 
 

@@ -11,7 +11,8 @@ from evaluate.errors import ManifestError, RequestError
 from evaluate.judgement_log import LoggedJudge
 from evaluate.manifest import ReferenceRow, read_hypotheses, read_references
 from evaluate.metrics import create_metric
-from evaluate.metrics.base import Judge, Judged, MetricSettings, State
+from evaluate.metrics import registry as metric_registry
+from evaluate.metrics.base import Judge, Judged, Metric, MetricSettings, State
 from evaluate.normalizers import create_normalizer
 from evaluate.prediction_log import index_log, read_predictions
 from evaluate.results import SCHEMA, RunDirectory
@@ -106,8 +107,9 @@ def score_files(
     for sample_id in answers:
         if sample_id not in truth:
             raise ManifestError(f"{predictions}: id {sample_id!r} is unknown, it is not in {references}")
-    settings = options.complete(_settings_of_file(references, truth, given))
-    scorers = [create_metric(name.strip(), settings) for name in metrics]
+    language = _language_of_file(references, truth, given)
+    labels = _labels(references, truth, given, language)
+    scorers = [_scorer_of_file(name.strip(), given, options, language, labels) for name in metrics]
     extract = create_extractor(given.extractor) if given.extractor else None
 
     def items() -> Iterator[Judged]:
@@ -124,7 +126,7 @@ def score_files(
             if isinstance(answer, Failure):
                 yield judged(None, "failed")
             else:
-                extracted = extract(answer, settings.choices) if extract else answer
+                extracted = extract(answer, labels) if extract else answer
                 yield judged(extracted, _state(extracted))
 
     return {
@@ -143,23 +145,37 @@ def score_files(
     }
 
 
-def _settings_of_file(path: Path, truth: Mapping[str, ReferenceRow], given: GivenSettings) -> MetricSettings:
+def _language_of_file(path: Path, truth: Mapping[str, ReferenceRow], given: GivenSettings) -> str:
     languages = {row.language for row in truth.values() if row.language}
     if given.language is None and len(languages) > 1:
         raise RequestError(
             f"{path}: lines name several languages ({', '.join(sorted(languages))}), each with a normaliser; "
             "score them apart, or give one --language"
         )
-    language = given.language or next(iter(languages), "")
-    label_form = create_normalizer(given.normalizer or "basic", language=language)
-    labels = {label_form(text): text for row in truth.values() for text in row.references}  # for metrics over classes
-    choices = given.choices or tuple(labels[form] for form in sorted(labels))
-    if given.choices:
-        known = {label_form(label) for label in given.choices}
-        strange = next((text for form, text in labels.items() if form not in known), None)
-        if strange is not None:
-            raise RequestError(f"{path}: reference {strange!r} is none of the choices: {', '.join(given.choices)}")
-    return MetricSettings(language, given.normalizer, choices, given.protocol)
+    return given.language or next(iter(languages), "")
+
+
+def _labels(path: Path, truth: Mapping[str, ReferenceRow], given: GivenSettings, language: str) -> tuple[str, ...]:
+    """Return the label set: what was given, or else the distinct references."""
+    form = create_normalizer(given.normalizer or "basic", language=language)
+    found = {form(text): text for row in truth.values() for text in row.references if text}
+    if not given.choices:
+        return tuple(found[key] for key in sorted(found))
+    known = {form(label) for label in given.choices}
+    strange = next((text for key, text in found.items() if key not in known), None)
+    if strange is not None:
+        raise RequestError(f"{path}: reference {strange!r} is none of the choices: {', '.join(given.choices)}")
+    return given.choices
+
+
+def _scorer_of_file(
+    name: str, given: GivenSettings, options: ScoringOptions, language: str, labels: tuple[str, ...]
+) -> Metric:
+    kind: type[Metric] = metric_registry.get(name)
+    if given.extractor and not kind.over_labels:
+        raise RequestError(f"--extractor reads labels, which are nothing to metric {name!r}; leave one of them out")
+    choices = labels if kind.needs_choices else given.choices
+    return create_metric(name, options.complete(MetricSettings(language, given.normalizer, choices, given.protocol)))
 
 
 def _judge(task: Task, sample: Sample, prediction: Prediction) -> Judged:
@@ -167,7 +183,7 @@ def _judge(task: Task, sample: Sample, prediction: Prediction) -> Judged:
         Judged,
         sample.id,
         prediction.references,
-        groups=prediction.groups,
+        groups=sample.groups,  # as the corpus names them now: they are no part of what was answered
         question=prediction.prompt,
         source_text=sample.source_text,
     )

@@ -56,22 +56,42 @@ class Units:
         }
 
 
-def resampling_units(groups: Mapping[str, Sequence[str]]) -> Units:
-    """Return what to draw, given the groups that all samples name.
+def resampling_units(groups: Mapping[str, Sequence[str | None]]) -> Units:
+    """Return what to draw: speakers or else recordings, where samples share them, or else samples.
 
     Args:
-        groups: Kind of group ("speaker") to the label of each sample.
+        groups: Kind of group ("speaker") to the label of each sample; None: the sample names none, and is drawn by
+            itself.
     """
+    note = ""
     for name in RESAMPLED_GROUPS:
-        if name in groups:
-            labels, index = np.unique(np.array(groups[name]), return_inverse=True)
-            if len(labels) == len(index):
-                return Units()  # each sample its own group
-            if len(labels) == 1:
-                return Units(note=f"all samples are of one {name}: resampled by sample, which is too narrow for others")
-            few = f"only {len(labels)} {name}s: the interval is rough" if len(labels) < FEW_GROUPS else ""
-            return Units(name, index, few)
-    return Units()
+        labels = groups.get(name, ())
+        index, num_units = group_index(labels)
+        if not num_units or num_units == len(labels):
+            continue  # nobody names one, or each sample has its own
+        if num_units == 1:
+            note = f"all samples are of one {name}: the interval says nothing of others"
+            continue
+        notes = [f"only {num_units} {name}s: the interval is rough"] if num_units < FEW_GROUPS else []
+        if without := sum(label is None for label in labels):
+            notes.append(f"{without} samples name no {name} and are drawn by themselves")
+        return Units(name, index, "; ".join(notes))
+    return Units(note=note)
+
+
+def group_index(labels: Sequence[str | None]) -> tuple[NDArray[np.intp], int]:
+    """Return the number of each sample's group, and how many groups there are; None is a group of its own each time."""
+    numbers: dict[str, int] = {}
+    index = np.empty(len(labels), dtype=np.intp)
+    num_alone = 0
+    for position, label in enumerate(labels):
+        if label is None:
+            num_alone += 1
+            index[position] = -num_alone
+        else:
+            index[position] = numbers.setdefault(label, len(numbers))
+    index[index < 0] = len(numbers) - 1 - index[index < 0]
+    return index, len(numbers) + num_alone
 
 
 def bootstrap_interval(
@@ -168,7 +188,8 @@ def permutation_p_value(
             moved = rng.binomial(counts, 0.5, size=(size, len(pairs)))
         else:
             moved = rng.binomial(1, 0.5, size=(size, int(index.max()) + 1))[:, index]
-        extreme += int((_distance(both, value, *_weights_of(counts - moved, moved)) >= observed - 1e-12).sum())
+        distances = _distance(both, value, *_weights_of(counts - moved, moved))
+        extreme += int((distances >= observed * (1 - 1e-9) - 1e-15).sum())  # equal but for rounding is as extreme
     return (1 + extreme) / (1 + permutations)
 
 

@@ -23,14 +23,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluate.metrics.base import SummedMetric, ratio
+from evaluate.metrics.base import CountMetric, ratio
 from evaluate.metrics.classification import LabelForm
 from evaluate.types import Rows
 
 YES_NO = frozenset({"yes", "no"})
 
 
-class _Agreement(LabelForm, SummedMetric):
+class _Agreement(LabelForm, CountMetric):
     """Shared by the rules: a row counts cases and right answers, of yes and no and of other words apart."""
 
     higher_is_better = True
@@ -44,9 +44,9 @@ class _Agreement(LabelForm, SummedMetric):
     def count(self, *, references: tuple[str, ...], answer: str | None) -> tuple[float, ...]:
         said = None if answer is None else self.form(answer)
         counts = [0, 0, 0, 0]
-        for case in self.cases([self.form(text) for text in references]):
+        for case in self.cases([self.normalizer(text) for text in references]):
             part = 0 if case.lower() in YES_NO else 2
-            counts[part] += said == case
+            counts[part] += said == case != ""  # nothing equals nothing: that is no answer
             counts[part + 1] += 1
         return (*counts, not (counts[1] or counts[3]))
 
@@ -59,6 +59,10 @@ class _Agreement(LabelForm, SummedMetric):
             **{name: {"value": float(one / n) if n else None, "n": int(n)} for name, (one, n) in parts.items()},
             "left_out": int(totals[4]),
         }
+
+    def notes(self, rows: Rows) -> list[str]:
+        left_out = int(rows[:, 4].sum())
+        return [f"{left_out} of {len(rows)} questions are left out by its rule"] if left_out else []
 
 
 class AnnotatorAccuracy(_Agreement):

@@ -9,11 +9,13 @@ the value is the mean over the classes that have a positive sample; the others a
 Source: scikit-learn 1.9 `average_precision_score`, to which the tests hold it, class by class. A class without
 positives has no average precision; HEAR's average takes it for 0, which is not done here.
 
-Under the protocol `qwen-audio` (QwenLM/Qwen-Audio, eval_audio/heareval_score.py at b50fb958) the classes are those that
-occur among references or answers, and one that occurs among answers only counts as 0. Average precision of plain label
-lists is little more than precision times recall, and not comparable with one of scores.
+Under the protocol `qwen-audio` (QwenLM/Qwen-Audio, eval_audio/heareval_score.py at b50fb958) labels must be right
+letter for letter, with ", " between them; the classes are those that occur among references or answers, and one that
+occurs among answers only counts as 0. Average precision of plain label lists is little more than precision times
+recall, and not comparable with one of scores.
 
-An answer that names no label, though it says something, is unparsed; without an answer no label is claimed.
+An answer that names no label, though it says something, is unparsed and claims none. A failed sample takes the worst
+ranking: its false labels above, its true ones below all others.
 """
 
 import json
@@ -25,42 +27,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluate.errors import ManifestError, RequestError
-from evaluate.metrics.base import Judged, Metric, MetricSettings, Weights, ratio
+from evaluate.metrics.base import Judged, MetricSettings, Weights, ratio
+from evaluate.metrics.classification import LabelForm
 from evaluate.types import Rows
 
 NO_CLAIM = float(np.finfo(np.float64).min)  # below any score, and a number that JSON can hold
 _SEPARATOR = re.compile(r"[,;|\n]")
+_AS_CODED = re.compile(", ")
 
 
-class MeanAveragePrecision(Metric):
+class MeanAveragePrecision(LabelForm):
     """Mean over classes of average precision, for answers of several labels or of scores."""
 
     name, higher_is_better = "map", True
+    needs_choices = True
     undefined = "no class has a positive sample"
 
     def __init__(self, settings: MetricSettings | None = None) -> None:
         super().__init__(settings)
         if not self.choices:
             raise RequestError(f"metric {self.name!r} needs the task's label set; add `choices` to the task")
-        self._labels = {self.normalizer(label): index for index, label in enumerate(self.choices)}
+        self._labels = {form: index for index, form in enumerate(self._forms)}
         self.columns = (*(f"{what}:{label}" for what in ("score", "true") for label in self.choices), "unparsed")
-
-    def default_normalizer(self) -> str:
-        return "basic"
 
     def rows(self, items: Iterable[Judged]) -> Rows:
         rows = [self._row(item) for item in items]
         return np.array(rows, dtype=np.float64).reshape(len(rows), len(self.columns))
 
     def _row(self, item: Judged) -> NDArray[np.float64]:
-        claims = _read_labels(item.answer or "")
+        truth = self._truth(item)
+        if item.answer is None:  # the worst ranking: every false label above every true one
+            return np.concatenate([np.where(truth > 0, NO_CLAIM, -NO_CLAIM), truth, [False]])
+        claims = _read_labels(item.answer, separator=_AS_CODED if self.settings.protocol else _SEPARATOR)
         scores = np.full(len(self.choices), NO_CLAIM)
         for label, score in (claims or {}).items():
             if (index := self._labels.get(self.normalizer(label))) is not None:
                 scores[index] = score
         says_something = claims is None or bool(claims)
         is_unparsed = says_something and bool((scores == NO_CLAIM).all())
-        return np.concatenate([scores, self._truth(item), [is_unparsed]])
+        return np.concatenate([scores, truth, [is_unparsed]])
 
     def _truth(self, item: Judged) -> NDArray[np.float64]:
         truth = np.zeros(len(self.choices))
@@ -87,11 +92,7 @@ class MeanAveragePrecision(Metric):
         by_class = [_average_precision(scores[:, k], truth[:, k], weights) for k in range(len(self.choices))]
         precisions = np.stack(by_class, axis=-1)
         positives, claims = weights @ truth, weights @ (scores > NO_CLAIM)  # (..., classes)
-        if self.settings.protocol:
-            occurs = (positives > 0) | (claims > 0)
-            precisions = np.where(positives > 0, precisions, 0.0)
-        else:
-            occurs = positives > 0
+        occurs = (positives > 0) | (claims > 0) if self.settings.protocol else positives > 0
         return ratio(np.where(occurs, precisions, 0.0).sum(axis=-1), occurs.sum(axis=-1))
 
     def sample_values(self, rows: Rows) -> NDArray[np.float64]:
@@ -135,7 +136,8 @@ def _average_precision(
         Shape (...); 0 where no sample with a weight is positive.
     """
     order = np.argsort(-scores, kind="stable")
-    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)  # last of each group of equal scores
+    ranks = scores[order]
+    ends = np.append(np.flatnonzero(ranks[1:] != ranks[:-1]), len(scores) - 1)  # last of each group of equal scores
     ranked = weights[..., order]
     ranked_positives = ranked * truth[order]
     positives, retrieved = (np.cumsum(part, axis=-1)[..., ends] for part in (ranked_positives, ranked))
@@ -143,13 +145,13 @@ def _average_precision(
     return ratio((gained * ratio(positives, retrieved, undefined=0)).sum(axis=-1), positives[..., -1], undefined=0)
 
 
-def _read_labels(answer: str) -> dict[str, float] | None:
+def _read_labels(answer: str, *, separator: re.Pattern[str]) -> dict[str, float] | None:
     """Return what an answer claims, label to score; None for JSON that cannot be read."""
     text = answer.strip()
     if not text.startswith("{"):
-        return {label.strip(): 1.0 for label in _SEPARATOR.split(text) if label.strip()}
+        return {label: 1.0 for part in separator.split(text) if (label := part.strip())}
     try:
-        read = json.loads(text)
-        return {label: float(score) for label, score in read.items() if np.isfinite(float(score))}
-    except (ValueError, TypeError, RecursionError):
+        scores = {label: float(score) for label, score in json.loads(text).items()}
+    except (ValueError, TypeError, OverflowError, RecursionError):
         return None
+    return {label: score for label, score in scores.items() if np.isfinite(score)}

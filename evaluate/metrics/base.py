@@ -70,15 +70,6 @@ class MetricSettings:
     spice_input: Path | None = None  # where to write what SPICE reads, to be taken there
     judge: Judge | None = None
 
-    def to_json(self, normalizer: str) -> dict[str, Any]:
-        """Return the settings that a value is made with."""
-        return {
-            "language": self.language,
-            "normalizer": normalizer,
-            "choices": list(self.choices),
-            "protocol": self.protocol,
-        }
-
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> "MetricSettings":
         """Read the settings back from a scores document."""
@@ -98,6 +89,9 @@ class Metric(ABC):
     higher_is_better: bool
     is_rate = True  # a fraction, which people are shown in per cent
     is_binary = False  # a sample is right or wrong: its value is 0 or 1
+    over_labels = False  # an answer is a label: the label set plays a part, and labels may be read out of a text
+    needs_choices = False  # there is no value without the label set
+    needs_whole_set = False  # a sample's row depends on the other samples, or a program is started for all of them
     uses_all_references = False  # more references move the value: their number stands in the signature
     columns: tuple[str, ...]  # what each column of a row is
     undefined = "there is nothing to divide by"  # why there is no value, where there is none
@@ -146,6 +140,20 @@ class Metric(ABC):
     def sample_values(self, rows: Rows) -> NDArray[np.float64]:
         """Return what the metric says of each sample alone, shape (samples,); NaN where that is undefined."""
 
+    def settings_to_json(self) -> dict[str, Any]:
+        """Return the settings that a value is made with, for scores.json."""
+        return {
+            "language": self.language,
+            "normalizer": self.normalizer.name,
+            "choices": list(self.choices) if self.over_labels else [],
+            "protocol": self.settings.protocol,
+        }
+
+    def notes(self, rows: Rows) -> list[str]:
+        """Return what a reader of the value should know, one sentence each."""
+        del rows
+        return []
+
     def unparsed(self, rows: Rows) -> NDArray[np.bool_]:
         """Return for each sample whether the metric could read nothing out of its answer."""
         return np.zeros(len(rows), dtype=bool)
@@ -167,20 +175,11 @@ class Metric(ABC):
 
 
 class SummedMetric(Metric):
-    """A metric that adds what was counted per sample and makes its value of the sum."""
-
-    @abstractmethod
-    def count(self, *, references: tuple[str, ...], answer: str | None) -> tuple[float, ...]:
-        """Return the row of one sample; `answer` None is the worst that could have been answered."""
+    """A metric that adds rows and makes its value of the sum."""
 
     @abstractmethod
     def value_of_totals(self, totals: Rows) -> NDArray[np.float64]:
         """Return the metric of summed rows: (..., columns) to (...); NaN where it is undefined."""
-
-    def rows(self, items: Iterable[Judged]) -> Rows:
-        counted = (self.count(references=item.references, answer=item.answer) for item in items)
-        rows: Rows = np.fromiter(counted, dtype=np.dtype((np.float64, len(self.columns))))
-        return rows
 
     def value(self, rows: Rows, weights: Weights | None = None) -> NDArray[np.float64]:
         return self.value_of_totals(rows.sum(axis=0) if weights is None else weights @ rows)
@@ -196,10 +195,24 @@ class SummedMetric(Metric):
         return {column: plain_number(total) for column, total in zip(self.columns, totals, strict=True)}
 
 
+class CountMetric(SummedMetric):
+    """A metric that counts something in each sample by itself and adds."""
+
+    @abstractmethod
+    def count(self, *, references: tuple[str, ...], answer: str | None) -> tuple[float, ...]:
+        """Return the row of one sample; `answer` None is the worst that could have been answered."""
+
+    def rows(self, items: Iterable[Judged]) -> Rows:
+        counted = (self.count(references=item.references, answer=item.answer) for item in items)
+        rows: Rows = np.fromiter(counted, dtype=np.dtype((np.float64, len(self.columns))))
+        return rows
+
+
 class MeanMetric(SummedMetric):
     """The mean of a score per sample, made of all samples at once: a row is (score, 1)."""
 
     columns = ("score", "samples")
+    needs_whole_set = True
 
     @abstractmethod
     def scores(self, items: list[Judged]) -> NDArray[np.float64]:
@@ -208,9 +221,6 @@ class MeanMetric(SummedMetric):
     def rows(self, items: Iterable[Judged]) -> Rows:
         scores = np.asarray(self.scores(list(items)), dtype=np.float64)
         return np.stack([scores, np.ones(len(scores))], axis=1)
-
-    def count(self, *, references: tuple[str, ...], answer: str | None) -> tuple[float, ...]:
-        raise NotImplementedError("the score of a sample depends on the others")
 
     def value_of_totals(self, totals: Rows) -> NDArray[np.float64]:
         return ratio(totals[..., 0], totals[..., 1])

@@ -116,9 +116,6 @@ class _Bleu(CaptionMetric, SummedMetric):
         possible = [np.maximum(lengths - order, 0) for order in range(self.order)]
         return np.stack([*matched, *possible, lengths, np.array(closest)], axis=1).astype(np.float64)
 
-    def count(self, *, references: tuple[str, ...], answer: str | None) -> tuple[float, ...]:
-        return tuple(self.rows([Judged("", references, answer)])[0])
-
     def value_of_totals(self, totals: Rows) -> NDArray[np.float64]:
         matched, possible = totals[..., : self.order], totals[..., self.order : 2 * self.order]
         length, reference_length = totals[..., -2], totals[..., -1]
@@ -191,6 +188,7 @@ class Meteor(CaptionMetric, SummedMetric):
     """METEOR 1.5, with stems, synonyms and paraphrases, from its statistics over the corpus; needs Java."""
 
     name = "meteor"
+    needs_whole_set = True
     columns = tuple(f"statistic_{number}" for number in range(1, STATISTICS_COUNT + 1))
 
     def rows(self, items: Iterable[Judged]) -> Rows:
@@ -199,9 +197,6 @@ class Meteor(CaptionMetric, SummedMetric):
         references = [[" ".join(tokens) for tokens in of_one] for of_one in captions.references]
         hypotheses = [" ".join(tokens) for tokens in captions.candidates]
         return meteor_statistics(references=references, hypotheses=hypotheses, java=java, jar=jar)
-
-    def count(self, *, references: tuple[str, ...], answer: str | None) -> tuple[float, ...]:
-        return tuple(self.rows([Judged("", references, answer)])[0])
 
     def value_of_totals(self, totals: Rows) -> NDArray[np.float64]:
         return meteor_score(totals)

@@ -1,11 +1,13 @@
 """Accuracy, and F1 and recall averaged over classes, for tasks whose answer is one label of a known set.
 
-Per class: tp, fn, fp counted over the corpus; precision tp/(tp+fp), recall tp/(tp+fn), F1 2tp/(2tp+fp+fn), each 0
-where it is undefined (scikit-learn's zero_division=0). The classes are the task's whole label set, so an answer that
-is no label is unparsed: wrong, without becoming a class of its own (scikit-learn's default would make each stray answer
-a class and lower the macro average). A class that never occurs has F1 0 in the macro average, as in scikit-learn when
-`labels` is given; balanced accuracy averages over the classes that occur as references. Where a sample has several
-references, an answer that is one of them is right and counts for that class; a wrong one counts against the first.
+Per class: tp, fn, fp counted over the corpus; precision tp/(tp+fp), recall tp/(tp+fn), F1 2tp/(2tp+fp+fn), each 0 where
+it is undefined (scikit-learn's zero_division=0). The classes are the task's whole label set, so an answer that is no
+label is unparsed: wrong (`accuracy` knows that only where choices are given), without becoming a class of its own
+(scikit-learn's default would make each stray answer a class and lower the macro average). A class that never occurs has
+F1 0 in the macro average, as in scikit-learn when `labels` is given; balanced accuracy averages over the classes that
+occur as references. Where a sample has several references, an answer that is one of them is right and counts for that
+class; a wrong one counts against the first. A reference that is empty, or becomes so by normalising, is never right in
+`accuracy` and an error where classes count.
 
 All range over [0, 1], higher is better. Source: scikit-learn 1.9 `accuracy_score`, `f1_score(labels=…,
 zero_division=0)`, `balanced_accuracy_score`, `confusion_matrix`, to which the tests hold them.
@@ -20,8 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluate.errors import RequestError
-from evaluate.metrics.base import Judged, Metric, MetricSettings, SummedMetric, Weights, ratio
+from evaluate.errors import ManifestError, RequestError
+from evaluate.metrics.base import CountMetric, Judged, Metric, MetricSettings, Weights, ratio
 from evaluate.types import Rows
 
 NO_CLASS = -1  # the index of an answer that is no label
@@ -30,6 +32,8 @@ NO_CLASS = -1  # the index of an answer that is no label
 class LabelForm(Metric):
     """What label metrics share: the form in which two labels are one."""
 
+    over_labels = True
+
     def __init__(self, settings: MetricSettings | None = None) -> None:
         super().__init__(settings)
         self._forms = self._distinct_forms()
@@ -37,51 +41,67 @@ class LabelForm(Metric):
     def default_normalizer(self) -> str:
         return "none" if self.settings.protocol else "basic"
 
-    def form(self, text: str) -> str:
-        """Return the form of a label or answer that is compared."""
+    def form(self, answer: str) -> str:
+        """Return the form of an answer that is compared with those of labels (`self.normalizer`)."""
         if self.settings.protocol:
-            text = text.lstrip() if self.settings.protocol == "qwen2-audio" else text.strip()
-        return self.normalizer(text)
+            answer = answer.lstrip() if self.settings.protocol == "qwen2-audio" else answer.strip()
+        return self.normalizer(answer)
 
-    def _distinct_forms(self) -> list[str]:
+    def _distinct_forms(self) -> tuple[str, ...]:
         """Return the choices in their normalised form.
 
         Raises:
             RequestError: Two become one, so that a wrong answer would count as right.
         """
-        normalised = [self.form(label) for label in self.choices]
-        for position, label in enumerate(normalised):
-            if label in normalised[:position]:
-                first, second = self.choices[normalised.index(label)], self.choices[position]
+        first_with: dict[str, str] = {}
+        for label in self.choices:
+            form = self.normalizer(label)
+            if not form and label:
                 raise RequestError(
-                    f"metric {self.name!r}: the choices {first!r} and {second!r} are one after normalising with "
+                    f"metric {self.name!r}: the choice {label!r} is nothing after normalising with "
+                    f"{self.normalizer.name!r}; set `normalizer: none`, or rename it"
+                )
+            first = first_with.setdefault(form, label)
+            if first is not label:
+                raise RequestError(
+                    f"metric {self.name!r}: the choices {first!r} and {label!r} are one after normalising with "
                     f"{self.normalizer.name!r}; set `normalizer: none`, or rename one"
                 )
-        return normalised
+        return tuple(first_with)
 
 
-class Accuracy(LabelForm, SummedMetric):
+class Accuracy(LabelForm, CountMetric):
     """Share of samples whose answer equals one of the references after normalising."""
 
     name, higher_is_better, is_binary = "accuracy", True, True
-    columns = ("correct", "samples")
+    columns = ("correct", "samples", "unparsed", "empty_references")
 
     def count(self, *, references: tuple[str, ...], answer: str | None) -> tuple[float, ...]:
-        if answer is None:
-            return (0, 1)
-        return (self.form(answer) in {self.normalizer(text) for text in references}, 1)
+        truths = {self.normalizer(text) for text in references} - {""}  # nothing equals nothing: that is no answer
+        said = None if answer is None else self.form(answer)
+        is_no_label = bool(self._forms) and said not in self._forms
+        return (said in truths, 1, is_no_label, not truths)
 
     def value_of_totals(self, totals: Rows) -> NDArray[np.float64]:
         return ratio(totals[..., 0], totals[..., 1])
 
     def details_of_totals(self, totals: NDArray[np.float64]) -> dict[str, Any]:
-        return {"correct": int(totals[0])}
+        return {"correct": int(totals[0]), "empty_references": int(totals[3])}
+
+    def unparsed(self, rows: Rows) -> NDArray[np.bool_]:
+        no_label: NDArray[np.bool_] = rows[:, 2] > 0
+        return no_label
+
+    def notes(self, rows: Rows) -> list[str]:
+        if num := int(rows[:, 3].sum()):
+            return [f"{num} references are nothing after normalising with {self.normalizer.name!r}: never right"]
+        return []
 
 
 class _PerClass(LabelForm):
     """Shared by the averages over classes: a row holds the index of the true class and that of the answer."""
 
-    higher_is_better = True
+    higher_is_better, needs_choices = True, True
     columns = ("reference", "answer")
 
     def __init__(self, settings: MetricSettings | None = None) -> None:
@@ -96,9 +116,17 @@ class _PerClass(LabelForm):
         return rows
 
     def _classes_of(self, item: Judged) -> tuple[int, int]:
-        truths = [self._index[self.normalizer(text)] for text in item.references]
+        truths = [self._index_of(item, text) for text in item.references]
         guess = NO_CLASS if item.answer is None else self._index.get(self.form(item.answer), NO_CLASS)
         return (guess if guess in truths else truths[0], guess)
+
+    def _index_of(self, item: Judged, label: str) -> int:
+        index = self._index.get(self.normalizer(label))
+        if index is None:
+            raise ManifestError(
+                f"sample {item.sample_id!r}: reference {label!r} is none of the choices: {', '.join(self.choices)}"
+            )
+        return index
 
     def value(self, rows: Rows, weights: Weights | None = None) -> NDArray[np.float64]:
         weights = np.ones(len(rows)) if weights is None else weights

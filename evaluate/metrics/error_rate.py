@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
-from evaluate.metrics.base import SummedMetric, ratio
+from evaluate.metrics.base import CountMetric, ratio
 from evaluate.normalizers.text import CJK
 from evaluate.types import Rows
 
@@ -80,7 +80,7 @@ def count_errors(*, reference: list[str] | str, hypothesis: list[str] | str) -> 
     return ErrorCounts(substitutions, deletions, insertions, len(reference))
 
 
-class _ErrorRate(SummedMetric):
+class _ErrorRate(CountMetric):
     """Shared by the rates: they differ in what a unit is."""
 
     higher_is_better = False
@@ -156,7 +156,7 @@ class MixedErrorRate(_ErrorRate):
         return self._UNIT.findall(text)
 
 
-class SentenceErrorRate(SummedMetric):
+class SentenceErrorRate(CountMetric):
     """Share of samples whose normalised text differs from every reference; range [0, 1], lower is better."""
 
     name, higher_is_better = "ser", False

@@ -1,8 +1,8 @@
 """The score that a judge gives open-ended answers: a model behind a server, or any `evaluate.metrics.base.Judge`.
 
 The value is the mean score on the judge's own scale; higher is better. A sample without an answer, or whose judgement
-holds no score, gets the scale's worst; the latter counts as unparsed. The judge's raw text is kept beside the log
-(`evaluate.judgement_log`), so that scoring again asks only for what has not been judged yet.
+holds no score on that scale, gets the scale's worst; the latter counts as unparsed. The judge's raw text is kept beside
+the log (`evaluate.judgement_log`), so that scoring again asks only for what has not been judged yet.
 """
 
 from collections.abc import Iterable
@@ -34,11 +34,8 @@ class JudgeScore(SummedMetric):
         worst = judge.scale[0]
         if item.answer is None:
             return (worst, 1, 0)
-        judgement = judge.judge(question=item.question, references=item.references, answer=item.answer)
-        return (worst, 1, 1) if judgement.score is None else (judgement.score, 1, 0)
-
-    def count(self, *, references: tuple[str, ...], answer: str | None) -> tuple[float, ...]:
-        return tuple(self.rows([Judged("", references, answer)])[0])
+        score = judge.judge(question=item.question, references=item.references, answer=item.answer).score
+        return (score, 1, 0) if score is not None and _is_on(judge.scale, score) else (worst, 1, 1)
 
     def value_of_totals(self, totals: Rows) -> NDArray[np.float64]:
         return ratio(totals[..., 0], totals[..., 1])
@@ -52,3 +49,8 @@ class JudgeScore(SummedMetric):
 
     def signature_parts(self) -> tuple[str, ...]:
         return (f"judge:{self.settings.judge.name if self.settings.judge else 'none'}",)
+
+
+def _is_on(scale: tuple[float, float], score: object) -> bool:
+    is_number = isinstance(score, int | float) and not isinstance(score, bool)
+    return is_number and min(scale) <= score <= max(scale)  # type: ignore[operator]  # NaN lies nowhere

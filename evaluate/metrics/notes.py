@@ -1,7 +1,7 @@
 """The pitch of a note: equal MIDI numbers, or equal but for octaves.
 
 Reference and answer are a MIDI number from 0 to 127, alone or as Qwen-Audio writes it, `<|pitch|><|midi_pitch_60|>`. An
-answer without one is unparsed, and wrong. Range [0, 1], higher is better.
+answer without one is unparsed, and wrong. Of several references the first counts. Range [0, 1], higher is better.
 
 Source: HEAR's Top1Accuracy and ChromaAccuracy, as used in QwenLM/Qwen-Audio, eval_audio/heareval_score.py at b50fb958.
 Difference: that script takes the *column* of a pitch among those that occur, not its MIDI number, modulo 12; with the
@@ -29,7 +29,8 @@ def read_pitch(text: str) -> int | None:
     """Return the MIDI number that a text gives, or None."""
     tagged = _PITCH.search(text)
     number = tagged[1] if tagged else text.strip()
-    return int(number) if number.isascii() and number.isdigit() and int(number[:4]) <= HIGHEST_PITCH else None
+    is_short = len(number) <= len(str(HIGHEST_PITCH)) and number.isascii() and number.isdigit()
+    return int(number) if is_short and int(number) <= HIGHEST_PITCH else None
 
 
 class PitchAccuracy(Metric):
@@ -37,6 +38,7 @@ class PitchAccuracy(Metric):
 
     name, higher_is_better, is_binary = "pitch_accuracy", True, True
     columns = ("reference", "answer", "correct")
+    needs_whole_set = True  # under the protocol, which takes the columns of the pitches that occur
 
     def rows(self, items: Iterable[Judged]) -> Rows:
         pitches = np.array([self._pitches(item) for item in items], dtype=np.int64).reshape(-1, 2)

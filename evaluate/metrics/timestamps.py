@@ -21,7 +21,9 @@ first timestamp is not put back, so that the first word is lost, and times from 
 utterances without timestamps from one side only, which shifts the pairs or ends the run, and divides by zero where no
 word is equal. Of several alignments with as few edits it may take another one.
 
-A hypothesis without a word between timestamps, or none at all, covers nothing: unparsed.
+A hypothesis without a word between timestamps covers nothing: unparsed. A failed sample covers nothing either; `aas`
+has no time to take from it, so only its coverage tells, while `boundary_accuracy` counts its words as missed. Of
+several references the first counts.
 """
 
 import re
@@ -33,14 +35,14 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
 from evaluate.errors import ManifestError
-from evaluate.metrics.base import SummedMetric, ratio
+from evaluate.metrics.base import CountMetric, ratio
 from evaluate.types import Rows
 
 SILENCE = "<|sil|>"
 TOLERANCES_MS = (20, 50, 100)
 TOLERANCE_MS = 50  # of the value; the others stand beside it
-_TIME = re.compile(r"<\|(\d+(?:\.\d+)?)\|>")
-_TIME_AS_CODED = re.compile(r"<\|(\d{1,2}\.\d+)\|>")
+_TIME = re.compile(r"<\|(\d{1,6}(?:\.\d{1,6})?)\|>", re.ASCII)  # eleven days; a longer number is no time
+_TIME_AS_CODED = re.compile(r"<\|(\d{1,2}\.\d+)\|>", re.ASCII)
 _CONTROL = re.compile(r"<\|(?:startoftranscript|transcribe|en|zh)\|>")
 _ROUNDING_S = 1e-9  # times are given to 10 ms, as decimal fractions
 
@@ -71,7 +73,7 @@ def read_timed_words(text: str, *, as_coded: bool = False) -> list[TimedWord]:
     return list(timed) if as_coded else [word for word in timed if word.text not in ("", SILENCE)]
 
 
-class _Timestamps(SummedMetric):
+class _Timestamps(CountMetric):
     """Shared by the two: which words are equal."""
 
     undefined = "no word of any reference was recognised, so there is no time to compare"
@@ -89,7 +91,7 @@ class _Timestamps(SummedMetric):
         """
         as_coded = bool(self.settings.protocol)
         truth = read_timed_words(references[0], as_coded=as_coded)
-        if not truth:
+        if not truth and not as_coded:  # as coded, times from 100 s are not seen, so there may be none
             raise ManifestError(
                 f"reference {references[0][:60]!r} holds no word between timestamps, expected a form like "
                 "<|0.00|>word<|0.54|>"
@@ -130,6 +132,12 @@ class AccumulatedAverageShift(_Timestamps):
             "equal_words": int(equal),
             "reference_words": int(words),
         }
+
+    def notes(self, rows: Rows) -> list[str]:
+        _, equal, words, _ = rows.sum(axis=0)
+        if equal == words:
+            return []
+        return [f"of {words:.0f} reference words {equal:.0f} were recognised; the others have no time to compare"]
 
     def signature_parts(self) -> tuple[str, ...]:
         return ("unit:ms", "edges:sum", f"silence:{'word' if self.settings.protocol else 'out'}")

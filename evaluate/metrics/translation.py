@@ -1,7 +1,7 @@
 """Translation metrics: BLEU, chrF and TER as sacrebleu computes them, and COMET.
 
-    bleu    corpus BLEU, exponential smoothing, case-sensitive. Tokeniser by target language: zh → `zh`, ja →
-            `ja-mecab`, any other → `13a`. Scale 0 to 100, higher is better.
+    bleu    corpus BLEU, exponential smoothing, case-sensitive. Tokeniser by target language: zh, yue → `zh`,
+            ja → `ja-mecab`, any other → `13a`. Scale 0 to 100, higher is better.
     chrf    chrF2: character n-grams up to 6, β = 2, no word n-grams. Scale 0 to 100, higher is better.
     ter     edits with shifts over the mean reference length, times 100. Lower is better, may exceed 100. For Chinese
             and Japanese with Tercom's normalisation and Asian support, without which a whole sentence is one word.
@@ -13,7 +13,8 @@ summed here; its signature stands in ours. COMET: Rei et al. 2022 (wmt22-comet-d
 
 Degenerate samples, as in sacrebleu: BLEU of a corpus without a matching 4-gram is not 0 but smoothed; without any
 4-gram at all it is 0, so an exact match of three words by itself scores 0. A perfect corpus is 100 up to rounding
-(100.00000000000004 in sacrebleu). A sample without an answer counts as an empty translation.
+(100.00000000000004 in sacrebleu). TER's search for shifts takes seconds on two texts of hundreds of words each. A
+sample without an answer counts as an empty translation.
 """
 
 from collections.abc import Iterable
@@ -28,11 +29,11 @@ from evaluate.errors import MetricUnavailableError
 from evaluate.metrics.base import Judged, MeanMetric, SummedMetric, ratio
 from evaluate.types import Rows
 
-BLEU_TOKENIZERS = {"zh": "zh", "ja": "ja-mecab"}
+BLEU_TOKENIZERS = {"zh": "zh", "yue": "zh", "ja": "ja-mecab"}
 BLEU_ORDERS = 4
 CHRF_ORDERS = 6
 CHRF_BETA = 2
-ASIAN = frozenset({"zh", "ja"})
+ASIAN = frozenset({"zh", "yue", "ja"})
 
 
 class _SacreBleu(SummedMetric):
@@ -62,9 +63,6 @@ class _SacreBleu(SummedMetric):
         # sacrebleu has no public name for this; its bootstrap and its own corpus scores go through it.
         statistics = self.scorer._extract_corpus_statistics(hypotheses, streams)
         return np.array(statistics, dtype=np.float64).reshape(len(read), len(self.columns))
-
-    def count(self, *, references: tuple[str, ...], answer: str | None) -> tuple[float, ...]:
-        return tuple(self.rows([Judged("", references, answer)])[0])
 
     def signature_parts(self) -> tuple[str, ...]:
         """Return sacrebleu's signature without the number of references, which stands beside it."""

@@ -74,9 +74,16 @@ def test_an_answer_that_names_no_label_is_unparsed_and_one_that_claims_nothing_i
     assert np.isfinite(json.loads(json.dumps(rows.tolist()))).all()
 
 
-def test_no_answer_ranks_below_any_score() -> None:
-    references = [["bright"], ["dark"]]
-    assert value_of("map", references, [None, '{"bright": -5, "dark": 0}'], choices=LABELS[:2]) == pytest.approx(0.75)
+def test_a_failed_sample_takes_the_worst_ranking() -> None:
+    references, answers = [["bright"], ["dark"], ["dark"]], ['{"bright": 9}', '{"dark": 9}', '{"bright": 5, "dark": 9}']
+    for failed in range(3):
+        with_failure = [None if number == failed else answer for number, answer in enumerate(answers)]
+        assert value_of("map", references, with_failure, choices=LABELS[:2]) < value_of(
+            "map", references, answers, choices=LABELS[:2]
+        )
+    # bright: the false one first, 1/2; dark: the true one behind all, (1/2 + 2/3) / 2 … by hand for the last answer
+    found = value_of("map", references, [answers[0], answers[1], None], choices=LABELS[:2])
+    assert found == pytest.approx((1 / 2 + (1 + 2 / 3) / 2) / 2)
 
 
 def test_the_interval_reruns_nothing_and_holds_the_value() -> None:
