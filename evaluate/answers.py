@@ -12,10 +12,10 @@ closest      the choice whose spelling is nearest, if it is near enough and no o
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from string import ascii_uppercase
 
-from rapidfuzz import fuzz
+from rapidfuzz.distance import OSA
 
 from evaluate.errors import RequestError
 from evaluate.registry import unknown_name
@@ -23,14 +23,18 @@ from evaluate.registry import unknown_name
 Extractor = Callable[[str, Sequence[str]], str | None]
 
 DEFAULT_EXTRACTOR = "named"
-CLOSE_ENOUGH = 75.0  # per cent of letters that must agree for `closest`: "kettel" is near "kettle" (83), "tape" is not
-
-# A letter by itself or with what follows it in lists, at the start; or behind a phrase that announces it.
-_LEADING_LETTER = re.compile(r"^\s*[*_`\"']*(?:\(([A-Za-z])\)|\[([A-Za-z])\]|([A-Za-z])(?:[).:]|\s*$|[*_`\"']))")
-_ANNOUNCED_LETTER = re.compile(
-    r"\b(?i:answer|option|choice|choose|select)\b(?:\s+(?i:is|was|would\s+be))?\s*:?\s*[*_`\"']*"
-    r"(?:\(([A-Za-z])\)|\[([A-Za-z])\]|([A-Z])\b(?!['’]))"  # bare only as a capital: "the answer is a tap"
+# A letter by itself or with what follows it in lists, at the start; or behind a phrase that announces it. A bare one
+# must be a capital, or have nothing behind it: "a.m." and "the answer is a tap" name no option.
+_OPEN, _CLOSE = r"[*_`\"']{0,4}", r"[*_`]{1,4}"
+_LEADING_LETTER = re.compile(
+    rf"\s*{_OPEN}(?:\(([A-Za-z])\)|\[([A-Za-z])\]|([A-Za-z])(?:[).:](?=\s|$|[*_`])|{_CLOSE}|[\"']?\s*$))"
 )
+_ANNOUNCED_LETTER = re.compile(
+    r"\b(?i:answer|option|choice|choose|select)\b(?:\s{1,3}(?i:is|was|would\s{1,3}be))?:?\s{0,3}"
+    rf"{_OPEN}(?:\(([A-Za-z])\)|\[([A-Za-z])\]|([A-Z])\b(?!['’]))"
+)
+# Any letter that may be an option: in brackets, or a bare capital; but "A kettle" and "I think" are words.
+_ANY_LETTER = re.compile(r"\(([A-Za-z])\)|\[([A-Za-z])\]|(?<![\w'’])(?!(?:A|I) (?!or\b|and\b)[a-z])([A-Z])(?![\w'’])")
 
 
 def create_extractor(name: str) -> Extractor:
@@ -62,19 +66,24 @@ def match_choice(text: str, choices: Sequence[str]) -> str | None:
 
 
 def choice_of_letter(text: str, choices: Sequence[str]) -> str | None:
-    """Return the choice whose letter a text names, or None where it names none or several.
+    """Return the choice whose letter a text names, or None where it names none, or more than one anywhere.
 
     Raises:
         RequestError: There are more choices than letters.
     """
     if len(choices) > len(ascii_uppercase):
         raise RequestError(f"extractor 'letter': {len(choices)} choices, expected at most {len(ascii_uppercase)}")
-    found = [*_LEADING_LETTER.findall(text), *_ANNOUNCED_LETTER.findall(text)]
-    letters = {letter.upper() for groups in found for letter in groups if letter}
-    if len(letters) != 1:
+    options = set(ascii_uppercase[: len(choices)])
+    leading = _LEADING_LETTER.match(text)
+    named = _letters([leading.groups()] if leading else _ANNOUNCED_LETTER.findall(text))
+    others = (named | _letters(_ANNOUNCED_LETTER.findall(text)) | _letters(_ANY_LETTER.findall(text))) & options
+    if len(named) != 1 or others != named:
         return None
-    position = ascii_uppercase.index(letters.pop())
-    return choices[position] if position < len(choices) else None
+    return choices[ascii_uppercase.index(named.pop())]
+
+
+def _letters(groups: Iterable[Sequence[str | None]]) -> set[str]:
+    return {letter.upper() for of_one in groups for letter in of_one if letter}
 
 
 def extract_choice(text: str, choices: Sequence[str]) -> str | None:
@@ -96,14 +105,26 @@ def extract_choice(text: str, choices: Sequence[str]) -> str | None:
 
 
 def closest_choice(text: str, choices: Sequence[str]) -> str | None:
-    """Return the choice that is spelt most like a text, or None where none is near or two are as near."""
+    """Return the choice of which a text is a misspelling, or None where it is of none or of two.
+
+    A misspelling is one slip away, two from nine letters on: a letter that is missing, added, wrong, or has changed
+    places with its neighbour. Choices of up to three letters must be spelt right, and a word in which a choice stands
+    ("unhappy") is another word.
+    """
     if (matched := match_choice(text, choices)) is not None:
         return matched
     plain = _plain(text)
-    likeness = {choice: fuzz.ratio(plain, form) for form, choice in _by_plain_form(choices).items()}
-    best = max(likeness.values(), default=0.0)
-    nearest = [choice for choice, likely in likeness.items() if likely == best]
-    return nearest[0] if best >= CLOSE_ENOUGH and len(nearest) == 1 else None
+    near = [
+        choice
+        for form, choice in _by_plain_form(choices).items()
+        if len(form) > 3 and form not in plain and plain not in form
+        if OSA.distance(plain, form, score_cutoff=_slips(form)) <= _slips(form)
+    ]
+    return near[0] if len(near) == 1 else None
+
+
+def _slips(form: str) -> int:
+    return 1 if len(form) < 9 else 2
 
 
 EXTRACTORS: dict[str, Extractor] = {

@@ -289,6 +289,9 @@ def _generation(pairs: dict[str, str]) -> dict[str, Any]:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write what SPICE reads, to score it on another machine.",
 )
+@click.option(
+    "--samples", type=click.Path(path_type=Path, dir_okay=False), help="Write a line per sample (with --references)."
+)
 @_DATA_DIR
 @_RESULTS_DIR
 @_TASKS_DIR
@@ -313,6 +316,7 @@ def score_command(
     ptb: Literal["python", "java"],
     spice_scores: Path | None,
     spice_input: Path | None,
+    samples: Path | None,
     data_dir: Path,
     results_dir: Path,
     tasks_dir: Path | None,
@@ -338,16 +342,19 @@ def score_command(
         raise RequestError("expected either --task or --references, see otoscope score --help")
     options = ScoringOptions(seed, ptb, spice_scores, spice_input)
     if references is not None:
-        if model_name or not metrics:
-            raise RequestError("with --references, expected --metrics (e.g. wer,cer) and no --model-name")
+        if not metrics:
+            raise RequestError("with --references, expected --metrics, e.g. wer,cer; see otoscope metrics")
+        if model_name:
+            raise RequestError("--model-name is for a run of a task (--task); leave it out with --references")
         labels = tuple(label.strip() for label in choices.split(",")) if choices else ()
         given = GivenSettings(language, normalizer, labels, protocol, extractor)
-        document = score_files(references, predictions, metrics=metrics.split(","), given=given, options=options)
+        names = [name.strip() for name in metrics.split(",")]
+        document = score_files(references, predictions, metrics=names, given=given, options=options, samples=samples)
         return _report_scores([document], as_json=as_json, allow_failures=allow_failures, one=True)
-    if metrics or language or normalizer or choices or extractor or protocol:
+    if metrics or language or normalizer or choices or extractor or protocol or samples:
         raise RequestError(
-            "with --task the task says metrics, language, normaliser, choices, extractor and protocol; "
-            "leave these options out"
+            "with --task the task says metrics, language, normaliser, choices, extractor and protocol, and the run "
+            "holds its samples; leave these options out"
         )
     if not model_name:
         raise RequestError("with --task, expected --model-name: what the system is called in results")
@@ -428,6 +435,8 @@ def _print_catalogue(
         return
     if name:
         for key, value in described[0].items():
+            if value in ("", [], {}):
+                continue
             shown = _shown(value)
             click.echo(f"{key}:\n{textwrap.indent(shown, '  ')}" if "\n" in shown else f"{key}: {shown}")
         return

@@ -45,7 +45,7 @@ def find_comet() -> Path:
         MetricUnavailableError: There is none, or it cannot be executed.
     """
     if named := os.environ.get("OTOSCOPE_COMET"):
-        if found := shutil.which(Path(named).expanduser()):
+        if found := shutil.which(os.path.expanduser(named)):
             return Path(found)
         raise MetricUnavailableError(f"OTOSCOPE_COMET: {named} is no program; expected the path of comet-score")
     if found := shutil.which("comet-score"):
@@ -106,7 +106,7 @@ def _write_lines(path: Path, texts: Sequence[str]) -> None:
 
 
 def _absolute_if_local(model: str | Path) -> str:
-    path = Path(model).expanduser()
+    path = Path(os.path.expanduser(model))
     if path.is_dir():
         path = path / "checkpoints" / "model.ckpt"
     # Links are kept: in the hub's cache they lead to files without suffix, which the program takes for names.

@@ -65,6 +65,8 @@ class Evaluation:
 
     def run(self, selections: Sequence[Selection]) -> list[dict[str, Any]]:
         """Evaluate and score every selection; returns their scores documents, each with its `run_dir`."""
+        names = {name for one in selections for name in one.task.metric_settings(one.split.name)}
+        self._settings.scoring.refuse_idle(names)
         return [self._run_one(selection) for selection in selections]
 
     def _run_one(self, selection: Selection) -> dict[str, Any]:

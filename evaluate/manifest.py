@@ -133,6 +133,11 @@ def read_hypotheses(path: Path) -> dict[str, str | Failure]:
         error = record.get("error")
         if isinstance(error, dict) and record.get("hypothesis") is None:
             found[sample_id] = Failure(str(error.get("type", "Error")), str(error.get("message", "no message")))
+        elif record.get("hypothesis", "") is None:
+            raise ManifestError(
+                f"{where}: 'hypothesis' is null, expected the text, empty if the answer was, or beside it for a failed "
+                'sample "error": {"type": …, "message": …}'
+            )
         else:
             found[sample_id] = _string(where, record, "hypothesis")
     if not found:

@@ -11,9 +11,12 @@ from evaluate.errors import RequestError, UnknownNameError
 
 def unknown_name(kind: str, name: str, known: Iterable[str], *, listing: str) -> UnknownNameError:
     """Return the error for a name that is in no table, with near matches and where the whole list is."""
-    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
-    hint = f"; did you mean {' or '.join(repr(match) for match in near)}?" if near else ";"
-    return UnknownNameError(f"unknown {kind} {name!r}{hint} {listing}")
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    near = near or [one for one in names if one.casefold() == name.casefold()]
+    if near:
+        return UnknownNameError(f"unknown {kind} {name!r}; did you mean {' or '.join(map(repr, near))}? {listing}")
+    return UnknownNameError(f"unknown {kind} {name!r}; {listing[0].lower()}{listing[1:]}")
 
 
 class Registry:

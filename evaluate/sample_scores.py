@@ -1,23 +1,26 @@
 """What was counted for each sample: `sample_scores.jsonl`, which comparisons and sample pages read.
 
-{"id", "state", "answer", "groups", "counted": {metric: row}}
+{"id", "state", "answer", "groups", "values": {metric: number or null}, "counted": {metric: row}}
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from evaluate.errors import RunDamagedError
-from evaluate.metrics.base import Judged
+from evaluate.metrics.base import Judged, Metric, finite_or_none
 from evaluate.prediction_log import encode_line
 from evaluate.types import Rows
 
 
-def write_sample_scores(path: Path, items: Iterable[Judged], rows: Mapping[str, Rows]) -> None:
-    """Write a line per sample: the answer that was extracted, and what each metric counted for it."""
+def write_sample_scores(
+    path: Path, items: Iterable[Judged], metrics: Sequence[Metric], rows: Mapping[str, Rows]
+) -> None:
+    """Write a line per sample: the answer that was extracted, what each metric says of it alone and counted for it."""
+    values = {one.name: one.sample_values(rows[one.name]) for one in metrics if one.name in rows}
     temporary = path.with_suffix(".jsonl.tmp")
     with temporary.open("wb") as file:
         for number, item in enumerate(items):
@@ -26,6 +29,7 @@ def write_sample_scores(path: Path, items: Iterable[Judged], rows: Mapping[str, 
                 "state": item.state,
                 "answer": item.answer,
                 "groups": dict(item.groups),
+                "values": {name: finite_or_none(of_metric[number]) for name, of_metric in values.items()},
                 "counted": {name: of_metric[number].tolist() for name, of_metric in rows.items()},
             }
             file.write(encode_line(line))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from evaluate import __version__
 from evaluate.errors import MetricUnavailableError
-from evaluate.metrics.base import Judged, Metric, State
+from evaluate.metrics.base import Judged, Metric, State, finite_or_none
 from evaluate.statistics import Bootstrap, Units, bootstrap_interval, group_index, resampling_units
 from evaluate.types import Rows
 
@@ -145,6 +145,9 @@ def _absent(samples: _Samples, reason: str) -> dict[str, Any]:
 def _score(metric: Metric, rows: Rows, samples: _Samples, bootstrap: Bootstrap) -> dict[str, Any]:
     units = resampling_units(samples.groups)
     notes = metric.notes(rows)
+    counts = samples.counts(metric.unparsed(rows))
+    if counts["n_unparsed"] and not counts["n_scored"]:
+        notes = [*notes, "no answer could be read; see how answers are read out (extractor), or what the model writes"]
     return {
         **_value_with_interval(metric, rows, samples, bootstrap, units),
         "ci_method": units.describe(bootstrap),
@@ -195,5 +198,4 @@ def _score_groups(
 
 def _value(metric: Metric, rows: Rows) -> float | None:
     """Return the value of samples that count once each; None where it is undefined, as it is without a sample."""
-    value = float(metric.value(rows)) if len(rows) else np.nan
-    return value if np.isfinite(value) else None
+    return finite_or_none(metric.value(rows)) if len(rows) else None

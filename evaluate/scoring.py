@@ -1,6 +1,6 @@
 """From answers to a scores document; no model is called, no audio read."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,8 @@ from evaluate.statistics import Bootstrap
 from evaluate.task import Split, Task
 from evaluate.types import Failure, Prediction, Sample
 
+SPICE_METRICS = frozenset({"spice", "spider", "spider_fl"})
+
 
 @dataclass(frozen=True, slots=True)
 class ScoringOptions:
@@ -32,6 +34,16 @@ class ScoringOptions:
     spice_scores: Path | None = None
     spice_input: Path | None = None
     judge: Judge | None = None
+
+    def refuse_idle(self, metrics: Iterable[str]) -> None:
+        """Raise where an option is given that none of the metrics looks at.
+
+        Raises:
+            RequestError: With the option's name.
+        """
+        for option, value in (("--spice-scores", self.spice_scores), ("--spice-input", self.spice_input)):
+            if value is not None and not SPICE_METRICS & set(metrics):
+                raise RequestError(f"{option} is for {', '.join(sorted(SPICE_METRICS))}, none of which is asked for")
 
     def complete(self, settings: MetricSettings, judgements: Path | None = None) -> MetricSettings:
         """Return a metric's settings with the user's own among them.
@@ -75,13 +87,19 @@ def score_log(task: Task, split: Split, run: RunDirectory, options: ScoringOptio
         for name, settings in task.metric_settings(split.name).items()
     ]
     counted = count_samples(metrics, items)
-    write_sample_scores(run.sample_scores, items(), counted.rows)
+    write_sample_scores(run.sample_scores, items(), metrics, counted.rows)
     scope = "|".join(filter(None, [_extractor_part(task.answer_extractor), f"task:{task.name}@{task.version}"]))
     return {"primary": task.primary, **score_rows(metrics, items(), counted, Bootstrap(seed=options.seed), scope=scope)}
 
 
 def score_files(
-    references: Path, predictions: Path, *, metrics: Sequence[str], given: GivenSettings, options: ScoringOptions
+    references: Path,
+    predictions: Path,
+    *,
+    metrics: Sequence[str],
+    given: GivenSettings,
+    options: ScoringOptions,
+    samples: Path | None = None,
 ) -> dict[str, Any]:
     """Score a predictions file against a references file; no task, no run.
 
@@ -91,6 +109,7 @@ def score_files(
         metrics: Names of metrics.
         given: What a task would say.
         options: What the user says.
+        samples: Where to write a line per sample, as a run has them in sample_scores.jsonl; None: nowhere.
 
     Returns:
         A scores document without task, split and model.
@@ -107,9 +126,10 @@ def score_files(
     for sample_id in answers:
         if sample_id not in truth:
             raise ManifestError(f"{predictions}: id {sample_id!r} is unknown, it is not in {references}")
+    options.refuse_idle(metrics)
     language = _language_of_file(references, truth, given)
     labels = _labels(references, truth, given, language)
-    scorers = [_scorer_of_file(name.strip(), given, options, language, labels) for name in metrics]
+    scorers = [_scorer_of_file(name, given, options, language, labels) for name in metrics]
     extract = create_extractor(given.extractor) if given.extractor else None
 
     def items() -> Iterator[Judged]:
@@ -129,16 +149,21 @@ def score_files(
                 extracted = extract(answer, labels) if extract else answer
                 yield judged(extracted, _state(extracted))
 
+    counted = count_samples(scorers, items)
+    if samples is not None:
+        write_sample_scores(samples, items(), scorers, counted.rows)
     return {
         "schema": SCHEMA,
         "task": None,
         "split": None,
         "model": None,
+        "references": str(references),
+        "predictions": str(predictions),
         "primary": scorers[0].name,
         **score_rows(
             scorers,
             items(),
-            count_samples(scorers, items),
+            counted,
             Bootstrap(seed=options.seed),
             scope=_extractor_part(given.extractor or ""),
         ),

@@ -16,20 +16,21 @@ def format_value(value: float | None, *, is_rate: bool) -> str:
     """Return a value for people: rates in per cent, others as they are, an undefined one as a dash."""
     if value is None:
         return "–"
-    return f"{100 * value:.2f} %" if is_rate else _plain(value)
+    return f"{100 * value:.2f} %" if is_rate else f"{value:.{_decimal_places(value)}f}"
 
 
-def _plain(value: float) -> str:
-    """Return a number that is no rate: caption scores around 1 need more places than BLEU or milliseconds."""
-    return f"{value:.4f}" if abs(value) < SMALL else f"{value:.2f}"
+def _decimal_places(*values: float) -> int:
+    """Return how many places numbers that are no rates need: caption scores around 1 more than BLEU or milliseconds."""
+    return 4 if max(map(abs, values)) < SMALL else 2
 
 
 def format_interval(interval: Sequence[float] | None, *, is_rate: bool) -> str:
     """Return an interval for people, a dash where there is none."""
     if interval is None:
         return "–"
-    low, high = (f"{100 * bound:.2f}" if is_rate else _plain(bound) for bound in interval)
-    return f"{low} – {high}"
+    bounds = [100 * bound for bound in interval] if is_rate else interval
+    places = 2 if is_rate else _decimal_places(*bounds)
+    return " – ".join(f"{bound:.{places}f}" for bound in bounds)
 
 
 def print_table(
@@ -70,11 +71,16 @@ def print_scores(documents: Sequence[dict[str, Any]]) -> None:
             )
     columns = ["task", "metric", "value", "95 % interval", "S/D/I", "samples", "unparsed", "failed"]
     shown = [number for number in range(len(columns)) if any(row[number] for row in rows)]
-    title = str(documents[0]["model"] or "two files")
+    title = str(documents[0]["model"] or documents[0]["predictions"])
     rows = [[row[number] for number in shown] for row in rows]
     print_table(title, [columns[number] for number in shown], rows, numeric=columns[2:])
     for note in dict.fromkeys(note for document in documents for note in _notes(document)):
-        Console(soft_wrap=True).print(Text(note))
+        print_note(note)
+
+
+def print_note(line: str) -> None:
+    """Print a line beneath a table, whatever it holds."""
+    Console(soft_wrap=True).print(Text(line))
 
 
 def _notes(document: dict[str, Any]) -> Iterator[str]:
@@ -119,14 +125,27 @@ def print_comparison(comparison: dict[str, Any]) -> None:
     for name, found in comparison["metrics"].items():
         arrow, is_rate = "↑" if found["higher_is_better"] else "↓", found["is_rate"]
         values = [format_value(value, is_rate=is_rate) for value in (*found["values"], found["difference"])]
-        p_value = "–" if found["p_value"] is None else f"{found['p_value']:.4f}"
-        rows.append([f"{name} {arrow}", *values, format_interval(found["ci"], is_rate=is_rate), p_value])
+        p_values = [found["p_value"], found.get("mcnemar_p_value")]
+        shown = ["–" if p_value is None else f"{p_value:.4f}" for p_value in p_values]
+        rows.append([f"{name} {arrow}", *values, format_interval(found["ci"], is_rate=is_rate), *shown])
     models = [run["model"] for run in comparison["runs"]]
     title = f"{comparison['task']}:{comparison['split']}, {comparison['n_samples']} samples: {models[0]} → {models[1]}"
-    columns = ["metric", "first", "second", "difference", "95 % interval", "p"]
+    columns = ["metric", "first", "second", "difference", "95 % interval", "p (permutation)", "p (McNemar)"]
     print_table(title, columns, rows, numeric=columns[1:])
+    for note in dict.fromkeys(_comparison_notes(comparison)):
+        print_note(note)
     if comparison["changed"]:
         _print_changed(comparison)
+
+
+def _comparison_notes(comparison: dict[str, Any]) -> Iterator[str]:
+    for name, found in comparison["metrics"].items():
+        if reason := found.get("reason"):
+            yield f"{name} has no difference: {reason}"
+        elif found["ci_method"]["unit"] != "sample":
+            yield f"intervals and permutations by {found['ci_method']['unit']}"
+        if note := found.get("ci_note"):
+            yield f"95 % interval: {note}"
 
 
 def _print_changed(comparison: dict[str, Any]) -> None:

@@ -20,7 +20,6 @@ capitals, as in aac-metrics and in one of two versions of the official code; the
 Sentences are padded to the longest of a batch, not to 64 tokens, which moves a probability by less than 1e-6.
 """
 
-import os
 import re
 from collections.abc import Sequence
 from functools import cached_property
@@ -31,6 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluate.captions.programs import home_or_cache
 from evaluate.captions.text_encoder import (
     TextEncoder,
     check_encoder_files,
@@ -59,10 +59,7 @@ _BUFFERS = {"embeddings.position_ids", "embeddings.token_type_ids"}
 
 def fense_home() -> Path:
     """Return the folder that the models are looked for in: `FENSE_HOME`, else a folder of the user's cache."""
-    if named := os.environ.get("FENSE_HOME"):
-        return Path(named).expanduser()
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "otoscope" / "fense"
+    return home_or_cache("FENSE_HOME", "fense")
 
 
 def load_sentence_similarity() -> "SentenceSimilarity":

@@ -9,6 +9,7 @@ import hashlib
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -172,7 +173,12 @@ def _extract(archive: Path, target: Path) -> None:
             for name, member in members.items():
                 with opened.open(member) as packed, (target / name).open("wb") as file:
                     shutil.copyfileobj(packed, file, length=1 << 20)
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:  # damaged, encrypted, unknown method
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        RuntimeError,
+        NotImplementedError,
+    ) as error:  # damaged, encrypted, unknown method
         raise RequestError(f"{archive}: cannot be unpacked ({error}); expected {ZIP}") from error
 
 

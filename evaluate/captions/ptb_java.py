@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from evaluate.captions.programs import why_ended
 from evaluate.captions.ptb import PUNCTUATION, one_line
 from evaluate.errors import MetricUnavailableError
 
@@ -63,10 +64,8 @@ def _run(java: Path, jar: Path, captions: Path, timeout_s: float) -> str:
     except subprocess.TimeoutExpired as error:
         raise MetricUnavailableError(f"{jar.name}: no answer within {timeout_s:g} s; is the machine busy?") from error
     if done.returncode != 0:
-        last_words = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise MetricUnavailableError(
-            f"{jar.name}: java ended with status {done.returncode}: {last_words[-1] if last_words else 'no message'}"
-        )
+        complaint = why_ended(done.returncode, done.stderr.decode("utf-8", "replace"))
+        raise MetricUnavailableError(f"{jar.name}: java {complaint}")
     return done.stdout.decode("utf-8", "replace")  # what the lexer does not know it reports on stderr, and goes on
 
 

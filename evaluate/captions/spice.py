@@ -21,7 +21,6 @@ which later ones do not have; it would fail after all the work.
 
 import hashlib
 import json
-import math
 import re
 import subprocess
 import tempfile
@@ -34,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluate.captions.programs import SpicePrograms, check_spice_java, why_ended
-from evaluate.errors import ManifestError, MetricUnavailableError
+from evaluate.errors import ManifestError, MetricUnavailableError, RequestError
 from evaluate.manifest import read_jsonl
 
 DIGEST_LENGTH = 16
@@ -104,7 +103,12 @@ def write_spice_input(
         {"image_id": f"{sample_id}#{_digest(text)}", "test": text, "refs": list(refs)}
         for sample_id, text, refs in zip(ids, hypotheses, references, strict=True)
     ]
-    path.write_text(json.dumps(items, indent=1) + "\n", encoding="ascii")
+    try:
+        path.write_text(json.dumps(items, indent=1) + "\n", encoding="ascii")
+    except OSError as error:
+        raise RequestError(
+            f"{path}: cannot be written ({error.strerror}); name a file in a folder that is there"
+        ) from error
 
 
 def read_spice_scores(path: Path, *, ids: Sequence[str], hypotheses: Sequence[Sequence[str]]) -> NDArray[np.float64]:
@@ -189,9 +193,11 @@ def _read_own_output(path: Path, content: bytes) -> Iterator[_Record]:
 
 def _checked(where: str, sample_id: str, value: Any) -> float:
     """Return a score that is one: NaN would make a mean NaN, null taken for 0 would make it wrong."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not is_number or not 0 <= value <= 1:
-        raise ManifestError(f"{where}: id {sample_id!r}: the score is {value!r}, expected a number from 0 to 1")
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0 <= value <= 1:  # NaN lies nowhere
+        raise ManifestError(
+            f"{where}: id {sample_id!r}: the score is {repr(value)[:40]}, expected a number from 0 to 1"
+        )
     return float(value)
 
 

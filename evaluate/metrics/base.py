@@ -240,3 +240,8 @@ def ratio(numerator: Rows, denominator: Rows, *, undefined: float = np.nan) -> N
 def plain_number(value: float) -> int | float:
     """Return a JSON-ready number, a whole one without its point."""
     return int(value) if float(value).is_integer() else float(value)
+
+
+def finite_or_none(value: Any) -> float | None:
+    """Return a JSON-ready number; None where it is undefined."""
+    return float(value) if np.isfinite(value) else None

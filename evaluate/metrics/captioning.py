@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import LCSseq
 
-from evaluate.captions import ptb
+from evaluate.captions import ptb, ptb_java
 from evaluate.captions.meteor import STATISTICS_COUNT, meteor_score, meteor_statistics
 from evaluate.captions.ngrams import NGramCounts, count_ngrams, find_entries, sum_by
 from evaluate.captions.programs import find_java, find_meteor_jar, find_ptb_jar
@@ -79,16 +79,14 @@ class CaptionMetric(Metric):
         return Captions(candidates, references)
 
     def signature_parts(self) -> tuple[str, ...]:
-        python = f"{ptb.NAME}@{ptb.VERSION}"
-        return (f"tok:{python if self.settings.ptb == 'python' else 'ptb-java@3.4.1'}",)
+        tokenizer = ptb if self.settings.ptb == "python" else ptb_java
+        return (f"tok:{tokenizer.NAME}@{tokenizer.VERSION}",)
 
 
 @lru_cache(maxsize=1)
 def _tokenize_with_java(texts: tuple[str, ...]) -> list[list[str]]:
     """Tokenise a set once, though several metrics ask: starting Java takes longer than its work."""
-    from evaluate.captions.ptb_java import tokenize_with_java
-
-    return tokenize_with_java(texts, java=find_java(), jar=find_ptb_jar())
+    return ptb_java.tokenize_with_java(texts, java=find_java(), jar=find_ptb_jar())
 
 
 class _Bleu(CaptionMetric, SummedMetric):

@@ -13,7 +13,8 @@ Open ASR Leaderboard drops such pairs); an empty hypothesis is all deletions; bo
 N = 0 has no rate. With several references, the one with the lowest rate counts (the first of equals); a sample without
 an answer counts as the deletion of its longest reference.
 
-Under the protocols `qwen-audio` and `qwen2-audio` the texts are normalised as those evaluations did.
+Under the protocols `qwen-audio` and `qwen2-audio` the texts are normalised as those evaluations did, and `wer` of
+Chinese counts characters, as there.
 """
 
 import re
@@ -126,8 +127,22 @@ class WordErrorRate(_ErrorRate):
 
     name, unit = "wer", "word"
 
+    @property
+    def _is_of_characters(self) -> bool:
+        """Whether a protocol calls the rate of characters a word error rate, as the Qwen evaluations do for Chinese."""
+        return bool(self.settings.protocol) and self.language in ("zh", "yue")
+
     def units(self, text: str) -> list[str]:
-        return text.split()
+        return list("".join(text.split())) if self._is_of_characters else text.split()
+
+    def notes(self, rows: Rows) -> list[str]:
+        if self.language in SPACELESS and not self._is_of_characters:
+            return [f"{self.language!r} is written without spaces: a word here is most of a sentence; see cer and mer"]
+        return []
+
+    def signature_parts(self) -> tuple[str, ...]:
+        unit = "char" if self._is_of_characters else self.unit
+        return (f"unit:{unit}", "empty-ref:insertions")
 
 
 class CharacterErrorRate(_ErrorRate):

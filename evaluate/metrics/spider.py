@@ -21,12 +21,17 @@ and FENSE. Papers: Vedantam et al. 2015 (CIDEr-D), Anderson et al. 2016 (SPICE),
 """
 
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluate.captions.fense import load_error_detector, load_sentence_similarity, penalised
+from evaluate.captions.fense import (
+    FluencyErrorDetector,
+    SentenceSimilarity,
+    load_error_detector,
+    load_sentence_similarity,
+    penalised,
+)
 from evaluate.captions.ngrams import NGramCounts, count_ngrams, find_entries, sum_by
 from evaluate.captions.programs import check_spice_java, find_java, find_spice
 from evaluate.captions.spice import read_spice_scores, spice_scores, write_spice_input
@@ -46,10 +51,10 @@ class Cider(CaptionMetric, MeanMetric):
     def scores(self, items: list[Judged]) -> NDArray[np.float64]:
         return cider_scores(self.tokenize(items))
 
-    def details(self, rows: Rows) -> dict[str, Any]:
+    def notes(self, rows: Rows) -> list[str]:
         if len(rows) > 1:
-            return {}
-        return {"note": "one sample: every n-gram is in all documents and weighs nothing, CIDEr-D is 0 for any caption"}
+            return []
+        return ["one sample: every n-gram is in all documents and weighs nothing, CIDEr-D is 0 for any caption"]
 
 
 def cider_scores(captions: Captions) -> NDArray[np.float64]:
@@ -143,24 +148,36 @@ class SpiderFl(Spider):
     """SPIDEr-FL: SPIDEr, a tenth of it where FENSE's detector finds the caption's wording broken."""
 
     name = "spider_fl"
+    _detector: FluencyErrorDetector | None = None
 
     def scores(self, items: list[Judged]) -> NDArray[np.float64]:
-        errors = load_error_detector().error_probabilities([item.answer or "" for item in items])
+        self._detector = load_error_detector()
+        errors = self._detector.error_probabilities([self.normalizer(item.answer or "") for item in items])
         return penalised(super().scores(items), errors)
+
+    def signature_parts(self) -> tuple[str, ...]:
+        return (*super().signature_parts(), *_model_parts(echecker=self._detector))
 
 
 class Fense(CaptionMetric, MeanMetric):
     """FENSE: likeness of sentence embeddings, a tenth of it where the wording is broken; needs its two models."""
 
     name = "fense"
+    _encoder: SentenceSimilarity | None = None
+    _detector: FluencyErrorDetector | None = None
 
     def scores(self, items: list[Judged]) -> NDArray[np.float64]:
-        encoder, detector = load_sentence_similarity(), load_error_detector()
+        self._encoder, self._detector = encoder, detector = load_sentence_similarity(), load_error_detector()
         texts = [self.normalizer(item.answer or "") for item in items]
         references = [[self.normalizer(text) for text in item.references] for item in items]
         scores = penalised(encoder.similarities(texts, references), detector.error_probabilities(texts))
-        # The embedding of an empty text is like any other to some degree; a sample without an answer is like none.
+        # The embedding of an empty text is like any other to some degree; a sample without an answer is like none: 0.
         return np.where([item.answer is None for item in items], 0.0, scores)
 
     def signature_parts(self) -> tuple[str, ...]:
-        return ()
+        return _model_parts(sbert=self._encoder, echecker=self._detector)
+
+
+def _model_parts(**models: SentenceSimilarity | FluencyErrorDetector | None) -> tuple[str, ...]:
+    """Return which weights scored, by their hash: there are several checkpoints of each name."""
+    return tuple(f"{name}:{model.identity()}" for name, model in models.items() if model is not None)

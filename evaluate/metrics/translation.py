@@ -17,6 +17,7 @@ Degenerate samples, as in sacrebleu: BLEU of a corpus without a matching 4-gram 
 sample without an answer counts as an empty translation.
 """
 
+import re
 from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
@@ -27,12 +28,14 @@ from numpy.typing import NDArray
 from evaluate.comet import DEFAULT_MODEL, comet_scores, find_comet
 from evaluate.errors import MetricUnavailableError
 from evaluate.metrics.base import Judged, MeanMetric, SummedMetric, ratio
+from evaluate.normalizers.text import CJK
 from evaluate.types import Rows
 
 BLEU_TOKENIZERS = {"zh": "zh", "yue": "zh", "ja": "ja-mecab"}
 BLEU_ORDERS = 4
 CHRF_ORDERS = 6
 CHRF_BETA = 2
+_CJK = re.compile(f"[{CJK}]")
 ASIAN = frozenset({"zh", "yue", "ja"})
 
 
@@ -81,6 +84,19 @@ class Bleu(_SacreBleu):
         *("length", "reference_length"),
         *(f"{what}_{order}" for what in ("matched", "ngrams") for order in range(1, BLEU_ORDERS + 1)),
     )
+
+    _num_unspaced = _num_texts = 0  # references written without spaces, of all
+
+    def rows(self, items: Iterable[Judged]) -> Rows:
+        read = list(items)
+        self._num_texts += len(read)
+        self._num_unspaced += sum(len(_CJK.findall(item.references[0])) > len(item.references[0]) / 2 for item in read)
+        return super().rows(read)
+
+    def notes(self, rows: Rows) -> list[str]:
+        if self.language in BLEU_TOKENIZERS or 2 * self._num_unspaced <= self._num_texts:
+            return []
+        return ["most references are Chinese or Japanese, whose words 13a does not see; give the language, zh or ja"]
 
     @cached_property
     def scorer(self) -> Any:
@@ -163,7 +179,7 @@ class Comet(MeanMetric):
         without = next((item.sample_id for item in items if not item.source_text), None)
         if without is not None:
             raise MetricUnavailableError(
-                f"sample {without!r} has no source text, which COMET reads; give `source_text` in the manifest"
+                f"sample {without!r} has no source text, which COMET reads; give `source_text` where its references are"
             )
         scores = comet_scores(
             sources=[item.source_text for item in items],

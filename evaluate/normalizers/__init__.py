@@ -4,6 +4,7 @@ A normaliser is applied to reference and hypothesis alike, by the metric, never 
 stand in the signature of every score.
 """
 
+from functools import cache, lru_cache
 from typing import Protocol
 
 from evaluate.registry import Registry
@@ -39,6 +40,9 @@ DEFAULT_BY_LANGUAGE = {  # any other language: basic
     **{language: language for language in ("zh", "ja", "ko", "de", "fr", "es", "it")},
 }
 
+REMEMBERED_TEXTS = 4096  # more than the samples that metrics take at a time, with some references each
+LONGEST_REMEMBERED = 10_000  # characters: of such texts not more than 80 MB are kept
+
 registry = Registry("normaliser", BUILTIN, group="otoscope.normalizers", listing="All names: otoscope metrics")
 
 
@@ -48,6 +52,23 @@ def create_normalizer(name: str | None, *, language: str) -> Normalizer:
     Raises:
         UnknownNameError: No normaliser has the name.
     """
-    factory = registry.get(name or DEFAULT_BY_LANGUAGE.get(language, "basic"))
-    normalizer: Normalizer = factory(language)
-    return normalizer
+    return _create(name or DEFAULT_BY_LANGUAGE.get(language, "basic"), language)
+
+
+@cache
+def _create(name: str, language: str) -> Normalizer:
+    """Return one normaliser for all metrics that ask for it, so that a text is normalised once for them."""
+    normalizer: Normalizer = registry.get(name)(language)
+    return normalizer if name == "none" else _Remembering(normalizer)
+
+
+class _Remembering:
+    """A normaliser that knows the last texts it saw: several metrics ask for the same ones in turn."""
+
+    def __init__(self, normalizer: Normalizer) -> None:
+        self.name, self.version = normalizer.name, normalizer.version
+        self._normalizer = normalizer
+        self._known = lru_cache(maxsize=REMEMBERED_TEXTS)(normalizer)
+
+    def __call__(self, text: str) -> str:
+        return self._known(text) if len(text) <= LONGEST_REMEMBERED else self._normalizer(text)

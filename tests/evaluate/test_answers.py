@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from evaluate.answers import create_extractor, extract_choice, match_choice
@@ -57,6 +59,14 @@ OPTIONS = ("kettle", "tap", "knife")
         ("the answer is a tap", None),
         ("A. No, the answer is B", None),  # two letters
         ("E", None),  # no such option
+        ("The answer is A or B", None),
+        ("A) kettle\nB) tap\nC) knife", None),  # the list itself
+        ("A. No wait, B.", None),
+        ("a.m.", None),
+        ("b. because it drips", "tap"),
+        ("Option C, since I heard a knife", "knife"),
+        ("The answer is B. A kettle would whistle.", "tap"),
+        ("e.g. a kettle", None),
         ("tap", None),
         ("", None),
         ("I think so.", None),
@@ -68,14 +78,36 @@ def test_a_letter_names_an_option(text: str, choice: str | None) -> None:
 
 @pytest.mark.parametrize(
     ("text", "choice"),
-    [("Kettel", "kettle"), ("KNIFE!", "knife"), ("taps", "tap"), ("spoon", None), ("", None), ("cat", None)],
+    [
+        ("Kettel", "kettle"),
+        ("KNIFE!", "knife"),
+        ("knive", "knife"),
+        ("tup", None),  # too short to tell a slip from another word
+        ("spoon", None),
+        ("", None),
+    ],
 )
 def test_the_closest_label_is_taken_only_if_it_is_near(text: str, choice: str | None) -> None:
     assert create_extractor("closest")(text, OPTIONS) == choice
 
 
 def test_two_labels_as_near_are_none() -> None:
-    assert create_extractor("closest")("bat", ("bad", "bag")) is None
+    assert create_extractor("closest")("batter", ("better", "butter")) is None
+
+
+@pytest.mark.parametrize(("text", "label"), [("not", "no"), ("now", "no"), ("unhappy", "happy"), ("female", "male")])
+def test_another_word_is_no_misspelling(text: str, label: str) -> None:
+    assert create_extractor("closest")(text, (label, "something else")) is None
+
+
+def test_letters_are_found_in_linear_time() -> None:
+    times = []
+    for length in (20_000, 80_000):
+        started = time.perf_counter()
+        for text in ("answer" + " " * length + "x", "(" * length, "A " * length, "'" * length, "is " * length):
+            create_extractor("letter")(text, OPTIONS)
+        times.append(time.perf_counter() - started)
+    assert times[1] < 8 * times[0] + 0.1
 
 
 def test_exact_takes_nothing_but_the_label_and_normalized_its_spelling_too() -> None:

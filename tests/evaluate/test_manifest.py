@@ -103,5 +103,5 @@ def test_a_hypothesis_that_is_null_is_an_error_unless_the_line_says_why(write_js
         "a": "",
         "b": Failure("AudioDecodeError", "cut off"),
     }
-    with pytest.raises(ManifestError, match=r"p\.jsonl:1: 'hypothesis' is null, expected a string"):
+    with pytest.raises(ManifestError, match=r"p\.jsonl:1: 'hypothesis' is null, expected the text"):
         read_hypotheses(write_jsonl("p.jsonl", {"id": "a", "hypothesis": None}))

@@ -60,12 +60,12 @@ def test_a_wrong_number_of_lines_is_an_error(stub_java: StubJava) -> None:
 
 def test_a_failing_java_is_an_error_with_its_last_words(stub_java: StubJava) -> None:
     java = stub_java("print('at line 1\\nUnable to access jarfile', file=sys.stderr); sys.exit(3)")
-    with pytest.raises(MetricUnavailableError, match="ended with status 3: Unable to access jarfile$"):
+    with pytest.raises(MetricUnavailableError, match="java ended with 3: Unable to access jarfile$"):
         tokenize_with_java(["one"], java=java, jar=JAR)
 
 
 def test_a_silent_failure_is_an_error_too(stub_java: StubJava) -> None:
-    with pytest.raises(MetricUnavailableError, match="ended with status 1: no message$"):
+    with pytest.raises(MetricUnavailableError, match="java ended with 1: no output$"):
         tokenize_with_java(["one"], java=stub_java("sys.exit(1)"), jar=JAR)
 
 

@@ -103,7 +103,7 @@ def test_cider_of_one_caption_is_0_even_if_it_is_a_reference() -> None:
     metric = create_metric("cider")
     rows = metric.rows(judged([["a dog barks"]], ["a dog barks"]))
     assert float(metric.value(rows)) == 0
-    assert "CIDEr-D is 0 for any caption" in metric.details(rows)["note"]
+    assert "CIDEr-D is 0 for any caption" in metric.notes(rows)[0]
 
 
 def test_cider_of_a_part_is_another_number_than_in_the_whole() -> None:

@@ -101,11 +101,17 @@ def test_spice_runs_once_for_all_that_need_it(monkeypatch: pytest.MonkeyPatch) -
 
 
 class Detector:
+    def identity(self) -> str:
+        return "d1"
+
     def error_probabilities(self, candidates: list[str]) -> np.ndarray:
         return np.array([0.95 if "barks" in text else 0.9 for text in candidates])
 
 
 class Encoder:
+    def identity(self) -> str:
+        return "e1"
+
     def similarities(self, candidates: list[str], references: list[list[str]]) -> np.ndarray:
         assert len(candidates) == len(references)
         return np.full(len(candidates), 0.5)
@@ -122,6 +128,9 @@ def test_broken_wording_leaves_a_tenth(monkeypatch: pytest.MonkeyPatch, spice_fi
     assert of_each[1].tolist() == pytest.approx((of_each[0] * [0.1, 1]).tolist())  # only above 0.9, not at it
     assert value_of("fense", REFERENCES, CAPTIONS) == pytest.approx((0.05 + 0.5) / 2)
     assert value_of("fense", REFERENCES, [None, "rain"]) == pytest.approx(0.25)
+    fense = create_metric("fense")
+    fense.rows(judged(REFERENCES, CAPTIONS))
+    assert fense.signature() == "fense|norm:none@1|sbert:e1|echecker:d1"
 
 
 def test_without_their_models_fense_and_spider_fl_say_what_is_missing(
