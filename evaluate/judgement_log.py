@@ -45,7 +45,7 @@ class LoggedJudge:
         key = digest(shown)
         if key not in self._known:
             judgement = self._judge.judge(question=question, references=references, answer=answer)
-            if judgement.score is not None and not math.isfinite(judgement.score):  # JSON has no such number
+            if isinstance(judgement.score, float) and not math.isfinite(judgement.score):  # JSON has no such number
                 judgement = Judgement(None, judgement.text)
             line = encode_line({"key": key, **shown, "score": judgement.score, "text": judgement.text})
             with self._path.open("ab") as file:

@@ -107,3 +107,49 @@ def test_a_metric_without_a_value_is_compared_as_such(
     assert found["metrics"]["cider"]["difference"] < 0
     assert (found["n_samples"], found["changed"]) == (2, [])
     assert otoscope("compare", *runs).status == 0
+
+
+def test_a_difference_by_speaker_is_less_sure_than_one_by_sample(
+    otoscope: Command, write_jsonl: Write, tmp_path: Path
+) -> None:
+    task = tmp_path / "t.yaml"
+    task.write_text("name: t\nkind: asr\nmanifest: t.jsonl\nmetrics: [ser]\n")
+    found = []
+    for groups in (True, False):
+        lines = [
+            {"id": str(k), "references": ["a"], **({"groups": {"speaker": str(k // 10)}} if groups else {})}
+            for k in range(40)
+        ]
+        write_jsonl("t.jsonl", *lines)
+        runs = []
+        for name in ("a", "b"):  # b is right on all of one speaker, whom a gets wrong
+            texts = ["b" if k < 10 and name == "a" else "a" for k in range(40)]
+            answers = write_jsonl("p.jsonl", *({"id": str(k), "hypothesis": text} for k, text in enumerate(texts)))
+            command = ("score", "--task", task, "--predictions", answers, "--model-name", name)
+            runs.append(otoscope(*command, "--results-dir", tmp_path / str(groups), "--json").json["run_dir"])
+        found.append(otoscope("compare", *runs, "--json").json["metrics"]["ser"])
+        shown = otoscope("compare", *runs).stdout
+        assert ("intervals and permutations by speaker" in shown) == groups
+    by_speaker, by_sample = found
+    assert by_speaker["difference"] == by_sample["difference"] == -0.25
+    assert by_speaker["p_value"] == 1.0  # one speaker of four differs: every way to swap is as extreme
+    assert by_sample["p_value"] < 0.01
+    width = [one["ci"][1] - one["ci"][0] for one in found]
+    assert width[0] > width[1]
+
+
+def test_metrics_that_were_scored_in_different_ways_have_no_difference(
+    otoscope: Command, write_jsonl: Write, tmp_path: Path
+) -> None:
+    task = tmp_path / "t.yaml"
+    write_jsonl("t.jsonl", {"id": "1", "references": ["colour"]}, {"id": "2", "references": ["tap"]})
+    answers = write_jsonl("p.jsonl", {"id": "1", "hypothesis": "color"}, {"id": "2", "hypothesis": "tap"})
+    runs = []
+    for language in ("en", "xx"):
+        task.write_text(f"name: t\nkind: asr\nlanguage: {language}\nmanifest: t.jsonl\nmetrics: [accuracy, wer]\n")
+        command = ("score", "--task", task, "--predictions", answers, "--model-name", language)
+        runs.append(otoscope(*command, "--results-dir", tmp_path, "--json").json["run_dir"])
+    found = otoscope("compare", *runs, "--json").json["metrics"]
+    assert found["accuracy"]["difference"] == 0
+    assert (found["wer"]["difference"], found["wer"]["p_value"]) == (None, None)
+    assert "scored in different ways: wer|norm:whisper-en" in found["wer"]["reason"]

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -120,3 +121,133 @@ def test_very_many_groups_are_not_listed_but_still_drawn(score: Command) -> None
     metric = score(lines, "--metrics", "ser").json["metrics"]["ser"]
     assert metric["by"] == {"speaker": {}}
     assert metric["ci_method"]["n_units"] == 201
+
+
+def test_references_that_normalising_makes_one_label_are_one_and_those_it_empties_none(score: Command) -> None:
+    lines = [("[music]", "[noise]"), ("[noise]", "[music]")]
+    assert score(lines, "--metrics", "accuracy").json["metrics"]["accuracy"]["value"] == 0
+    result = score(lines, "--metrics", "macro_f1")
+    assert (result.status, "is nothing after normalising" in result.stderr) == (2, True)
+    lines = [("Dog", "dog."), ("dog", "DOG")]
+    assert score(lines, "--metrics", "macro_f1").json["metrics"]["macro_f1"]["value"] == 1
+
+
+def test_no_label_is_a_legal_reference_of_average_precision(score: Command) -> None:
+    lines = [("", "bright"), ("bright", "bright"), (["bright", "dark"], "dark, bright")]
+    for options in ((), ("--choices", "bright,dark,reverb")):
+        metric = score(lines, "--metrics", "map", *options).json["metrics"]["map"]
+        assert "" not in metric["settings"]["choices"]
+        assert metric["value"] == pytest.approx((2 / 3 + 1) / 2)
+
+
+def test_settings_hold_no_choices_where_there_are_no_labels(score: Command) -> None:
+    metrics = score([("a b", "a b"), ("c", "c")], "--metrics", "wer,accuracy").json["metrics"]
+    assert [metric["settings"]["choices"] for metric in metrics.values()] == [[], []]
+
+
+def test_an_extractor_is_nothing_to_a_metric_of_texts(score: Command) -> None:
+    result = score([("a", "a")], "--metrics", "accuracy,wer", "--extractor", "named")
+    assert (result.status, "--extractor reads labels, which are nothing to metric 'wer'" in result.stderr) == (2, True)
+
+
+def test_an_option_that_no_metric_looks_at_is_an_error(score: Command, tmp_path: Path) -> None:
+    result = score([("a", "a")], "--metrics", "cider", "--spice-input", tmp_path / "in.json")
+    assert (result.status, "--spice-input is for spice, spider, spider_fl" in result.stderr) == (2, True)
+    result = score([("a", "a")], "--metrics", "spice", "--spice-input", tmp_path / "no" / "in.json")
+    assert (result.status, "cannot be written" in result.stderr) == (2, True)
+
+
+def test_samples_are_written_where_asked(score: Command, tmp_path: Path) -> None:
+    path = tmp_path / "samples.jsonl"
+    score([("a b", "a x"), ("", "")], "--metrics", "wer,ser", "--normalizer", "none", "--samples", path)
+    first, second = (json.loads(line) for line in path.read_text().splitlines())
+    assert (first["id"], first["answer"], first["values"]) == ("0", "a x", {"wer": 0.5, "ser": 1})
+    assert second["values"] == {"wer": None, "ser": 0}
+
+
+def test_samples_that_name_no_speaker_are_drawn_by_themselves(score: Command) -> None:
+    lines = [("a", "b" if number < 6 else "a", {"groups": {"speaker": f"s{number // 3}"}}) for number in range(12)]
+    whole = score(lines, "--metrics", "ser", "--normalizer", "none").json["metrics"]["ser"]
+    part = score([*lines, ("a", "a")], "--metrics", "ser", "--normalizer", "none").json["metrics"]["ser"]
+    assert (part["ci_method"]["unit"], part["ci_method"]["n_units"]) == ("speaker", 5)
+    assert "1 samples name no speaker and are drawn by themselves" in part["ci_note"]
+    assert (list(whole["by"]), list(part["by"])) == (["speaker"], [])
+    assert part["ci"][1] - part["ci"][0] > 0.5  # by sample it would be less
+
+
+def test_intervals_of_a_part_draw_its_speakers(score: Command) -> None:
+    lines = [
+        (
+            "a",
+            "b" if number % 40 < 20 else "a",
+            {"groups": {"speaker": f"s{number // 10}", "domain": f"d{number // 40}"}},
+        )
+        for number in range(80)
+    ]
+    by = score(lines, "--metrics", "ser", "--normalizer", "none").json["metrics"]["ser"]["by"]["domain"]
+    assert by["d0"]["value"] == 0.5
+    assert by["d0"]["ci"] == [0, 1]  # four speakers, two of them always wrong; by sample it would be [0.35, 0.65]
+    assert (by["d0"]["n"], by["d0"]["n_total"], by["d0"]["n_failed"]) == (40, 40, 0)
+
+
+def test_what_cannot_be_read_at_all_is_said(otoscope: Command, score: Command, tmp_path: Path) -> None:
+    lines = [("tap", "It is a tap."), ("kettle", "A kettle, surely.")]
+    document = score(lines, "--metrics", "accuracy", "--extractor", "exact").json
+    assert "no answer could be read" in document["metrics"]["accuracy"]["note"]
+    files = ("--references", tmp_path / "r.jsonl", "--predictions", tmp_path / "p.jsonl")
+    shown = otoscope("score", *files, "--metrics", "accuracy", "--extractor", "exact").stdout
+    assert "no answer could be read" in shown
+
+
+def test_likely_slips_of_language_are_said(score: Command) -> None:
+    lines = [("他昨天在东京买了三本书。", "他昨天在东京买了两本书。")]
+    assert "give the language, zh or ja" in score(lines, "--metrics", "bleu").json["metrics"]["bleu"]["note"]
+    assert "note" not in score(lines, "--metrics", "bleu", "--language", "zh").json["metrics"]["bleu"]
+    assert "see cer and mer" in score(lines, "--metrics", "wer", "--language", "zh").json["metrics"]["wer"]["note"]
+
+
+def test_the_published_word_error_rate_of_chinese_counts_characters(score: Command) -> None:
+    lines = [("今天天气好", "今天天气坏")]
+    options = ("--language", "zh", "--protocol", "qwen-audio")
+    metrics = score(lines, "--metrics", "wer,cer", *options).json["metrics"]
+    assert metrics["wer"]["value"] == metrics["cer"]["value"] == pytest.approx(0.2)
+    assert "|unit:char|" in metrics["wer"]["signature"]
+
+
+def test_texts_are_tokenised_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from evaluate.captions import ptb
+    from evaluate.testing import value_of
+
+    seen = []
+
+    def once(text: str) -> list[str]:
+        seen.append(text)
+        return [f"{word}!" for word in text.split()]  # tokens that are no texts
+
+    monkeypatch.setattr(ptb, "tokenize", once)
+    value_of("cider", [["a dog", "rain"]], ["a dog"])
+    assert seen == ["a dog", "a dog", "rain"]
+
+
+def test_groups_are_those_that_the_manifest_names_now(otoscope: Command, write_jsonl: Write, tmp_path: Path) -> None:
+    task = tmp_path / "t.yaml"
+    task.write_text("name: t\nkind: asr\nmanifest: t.jsonl\nmetrics: [wer]\n")
+    answers = write_jsonl("p.jsonl", *({"id": str(number), "hypothesis": "a"} for number in range(4)))
+    command = (
+        "score",
+        "--task",
+        task,
+        "--predictions",
+        answers,
+        "--model-name",
+        "m",
+        "--results-dir",
+        tmp_path,
+        "--json",
+    )
+    units = []
+    for groups in ({}, {"groups": {"speaker": "x"}}):
+        lines = ({"id": str(number), "references": ["a"], **(groups if number < 3 else {})} for number in range(4))
+        write_jsonl("t.jsonl", *lines)
+        units.append(otoscope(*command).json["metrics"]["wer"]["ci_method"]["unit"])
+    assert units == ["sample", "speaker"]

@@ -109,6 +109,9 @@ def test_groups_that_tell_nothing_are_not_drawn() -> None:
     assert resampling_units({"speaker": ["a", "b", "c"]}).name == "sample"  # each by itself
     one = resampling_units({"speaker": ["a", "a"]})
     assert (one.name, one.note.startswith("all samples are of one speaker")) == ("sample", True)
+    recordings = ["x", "x", "y", "y"]
+    for speakers in (["a"] * 4, ["a", "b", "c", "d"]):  # they tell nothing, the recordings do
+        assert resampling_units({"speaker": speakers, "recording": recordings}).name == "recording"
     assert resampling_units({"speaker": ["a", "a", "b"]}).note == "only 2 speakers: the interval is rough"
     assert resampling_units({"speaker": [str(number // 2) for number in range(40)]}).note == ""
 
@@ -129,3 +132,32 @@ def test_mcnemar_is_the_exact_binomial_test_of_the_pairs_that_differ() -> None:
     assert mcnemar_p_value(first, second) == pytest.approx(2 * (1 + 6) / 64)
     assert mcnemar_p_value(second, first) == mcnemar_p_value(first, second)
     assert mcnemar_p_value(first, first) == 1.0
+
+
+def test_an_interval_by_group_covers_the_truth_about_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(2)
+    hits = narrow = 0
+    for _ in range(150):
+        skill = np.clip(rng.normal(0.7, 0.2, 30), 0, 1)  # of 30 speakers with 20 samples each
+        rows = np.stack([rng.random(600) < np.repeat(skill, 20), np.ones(600)], axis=1).astype(float)
+        units = resampling_units({"speaker": [str(number // 20) for number in range(600)]})
+        truth = np.clip(np.random.default_rng(0).normal(0.7, 0.2, 10**5), 0, 1).mean()
+        low, high = bootstrap_interval(rows, rate, Bootstrap(resamples=300), units) or (0, 0)
+        hits += low <= truth <= high
+        low, high = bootstrap_interval(rows, rate, Bootstrap(resamples=300)) or (0, 0)
+        narrow += low <= truth <= high
+    assert 0.86 <= hits / 150 <= 0.99
+    assert narrow / 150 < 0.8  # what drawing samples would give
+
+
+def test_the_p_value_does_not_depend_on_the_unit_of_the_metric() -> None:
+    rng = np.random.default_rng(4)
+    first, second = (np.stack([rng.random(6) * 20, np.full(6, 3.0)], axis=1) for _ in range(2))
+
+    def in_ms(rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        return 1000 * rate(rows, weights)
+
+    p_values = [permutation_p_value(first, second, value, permutations=4000) for value in (rate, in_ms)]
+    assert p_values[0] == p_values[1]
+    assert p_values[0] is not None
+    assert p_values[0] >= 2 / 64 - 0.01  # the observed split and its mirror image are always as extreme

@@ -101,3 +101,23 @@ def test_labels_outside_the_set_are_errors() -> None:
         value_of("map", [["loud"]], ["dark"], choices=LABELS)
     with pytest.raises(RequestError, match="'map' needs the task's label set"):
         create_metric("map")
+
+
+@pytest.mark.parametrize("answer", ['{"bright": 1%s}' % ("0" * 400), '{"bright": 1e308, "dark": -1e308}', "{" * 5000])
+def test_numbers_beyond_all_bounds_are_no_error(answer: str) -> None:
+    assert 0 <= value_of("map", [["bright"], ["dark"]], [answer, "dark"], choices=LABELS) <= 1
+
+
+def test_labels_that_normalising_makes_one_are_an_error() -> None:
+    with pytest.raises(RequestError, match=r"the choices 'C\+\+' and 'C#' are one"):
+        create_metric("map", MetricSettings(choices=("C++", "C#")))
+
+
+def test_the_protocol_takes_labels_letter_for_letter() -> None:
+    for answer, expected in (("tempo-synced", 1), ("Tempo Synced", 0.5), ("tempo-synced,dark", 0.5)):
+        found = value_of(
+            *("map", [["tempo-synced"], ["dark"]], [answer, "dark"]),
+            choices=("tempo-synced", "dark"),
+            protocol="qwen-audio",
+        )
+        assert found == pytest.approx((expected + 1) / 2), answer

@@ -76,3 +76,25 @@ def test_golden_values(name: str, expected: float) -> None:
     assert float(metric.value(rows)) == pytest.approx(expected, abs=1e-12)
     if name == "macro_f1":  # confusion_matrix(…, labels=[cat, cow, dog, pig])
         assert metric.details(rows)["confusion"]["matrix"] == [[2, 0, 1, 0], [1, 0, 0, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
+
+
+def test_nothing_equals_no_label() -> None:
+    # "♪" is nothing after normalising, and so is the answer: still wrong
+    metric = create_metric("accuracy")
+    rows = metric.rows([Judged("1", ("♪",), ""), Judged("2", ("tap",), "tap")])
+    assert float(metric.value(rows)) == 0.5
+    assert metric.notes(rows) == ["1 references are nothing after normalising with 'basic': never right"]
+    with pytest.raises(RequestError, match="the choice '♪' is nothing after normalising with 'basic'"):
+        create_metric("macro_f1", MetricSettings(choices=("♪", "tap")))
+
+
+def test_accuracy_with_choices_counts_what_is_none_of_them() -> None:
+    metric = create_metric("accuracy", MetricSettings(choices=LABELS))
+    rows = metric.rows([Judged("1", ("tap",), "tub"), Judged("2", ("tap",), "door")])
+    assert metric.unparsed(rows).tolist() == [True, False]
+
+
+def test_the_protocol_keeps_labels_apart_that_differ_in_case() -> None:
+    metric = create_metric("macro_f1", MetricSettings(choices=("Happy", "happy"), protocol="qwen-audio"))
+    rows = metric.rows([Judged("1", ("happy",), " happy\n"), Judged("2", ("Happy",), "happy")])
+    assert metric.sample_values(rows).tolist() == [1, 0]

@@ -89,3 +89,16 @@ def test_a_run_keeps_the_judge_s_text_beside_its_log(otoscope: Command, write_js
         assert scores["metrics"]["judge"]["value"] == 2
     assert judge.asked == ["What barks?|a dog it is"]
     assert '"text": "Score: 2"' in run.judgements.read_text()
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("inf"), 1000.0, -5.0, "7", True])
+def test_a_score_off_the_scale_is_unparsed_and_the_worst(score: Any, tmp_path: Path) -> None:
+    class OffScale(LengthJudge):
+        def judge(self, **_: Any) -> Judgement:
+            return Judgement(score, "Score!")
+
+    metric = create_metric("judge", MetricSettings(judge=LoggedJudge(OffScale(), tmp_path / "j.jsonl")))
+    rows = metric.rows([Judged("1", ("a",), "b")])
+    assert (float(metric.value(rows)), metric.unparsed(rows).tolist()) == (0, [True])
+    assert "NaN" not in (tmp_path / "j.jsonl").read_text()
+    assert "Infinity" not in (tmp_path / "j.jsonl").read_text()

@@ -46,3 +46,8 @@ def test_a_missing_pitch_is_wrong_and_unparsed() -> None:
 def test_a_reference_that_is_no_pitch_is_an_error() -> None:
     with pytest.raises(ManifestError, match="sample '0': reference 'C4' is no pitch, expected a MIDI number"):
         value_of("pitch_accuracy", ["C4"], ["60"])
+
+
+@pytest.mark.parametrize("answer", ["00600000", "0" * 5000, "0060", "6０"])
+def test_a_number_of_more_digits_than_a_pitch_is_none(answer: str) -> None:
+    assert value_of("chroma_accuracy", ["60"], [answer]) == 0

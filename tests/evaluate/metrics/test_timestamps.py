@@ -98,3 +98,19 @@ def test_words_that_are_not_recognised_meet_no_boundary() -> None:
 def test_a_reference_without_times_is_an_error() -> None:
     with pytest.raises(ManifestError, match="reference 'noodles' holds no word between timestamps"):
         value_of("aas", ["noodles"], [NOODLES])
+
+
+def test_an_absurd_time_is_no_time_and_spoils_no_other() -> None:
+    absurd = f"<|0.00|>面<|{'9' * 400}|>条<|1.17|>"
+    assert value_of("aas", [NOODLES, NOODLES], [absurd, shifted(0.10)]) == pytest.approx(200)
+
+
+def test_what_was_not_recognised_is_said() -> None:
+    metric = create_metric("aas")
+    rows = metric.rows(judged([NOODLES, NOODLES], [shifted(0.10), None]))
+    assert metric.notes(rows) == ["of 6 reference words 3 were recognised; the others have no time to compare"]
+
+
+def test_the_protocol_takes_a_reference_of_late_times_for_none() -> None:
+    late = "<|99.90|>a<|100.10|>"
+    assert value_of("aas", [late, NOODLES], [late, NOODLES], protocol="qwen-audio") == 0
