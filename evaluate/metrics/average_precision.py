@@ -47,7 +47,6 @@ class MeanAveragePrecision(LabelForm):
         super().__init__(settings)
         if not self.choices:
             raise RequestError(f"metric {self.name!r} needs the task's label set; add `choices` to the task")
-        self._labels = {form: index for index, form in enumerate(self._forms)}
         self.columns = (*(f"{what}:{label}" for what in ("score", "true") for label in self.choices), "unparsed")
 
     def rows(self, items: Iterable[Judged]) -> Rows:
@@ -61,7 +60,7 @@ class MeanAveragePrecision(LabelForm):
         claims = _read_labels(item.answer, separator=_AS_CODED if self.settings.protocol else _SEPARATOR)
         scores = np.full(len(self.choices), NO_CLAIM)
         for label, score in (claims or {}).items():
-            if (index := self._labels.get(self.normalizer(label))) is not None:
+            if (index := self._index.get(self.normalizer(label))) is not None:
                 scores[index] = score
         says_something = claims is None or bool(claims)
         is_unparsed = says_something and bool((scores == NO_CLAIM).all())
@@ -70,7 +69,7 @@ class MeanAveragePrecision(LabelForm):
     def _truth(self, item: Judged) -> NDArray[np.float64]:
         truth = np.zeros(len(self.choices))
         for label in filter(None, item.references):
-            index = self._labels.get(self.normalizer(label))
+            index = self._index.get(self.normalizer(label))
             if index is None:
                 raise ManifestError(
                     f"sample {item.sample_id!r}: reference {label!r} is none of the choices: {', '.join(self.choices)}"

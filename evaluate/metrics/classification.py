@@ -36,7 +36,7 @@ class LabelForm(Metric):
 
     def __init__(self, settings: MetricSettings | None = None) -> None:
         super().__init__(settings)
-        self._forms = self._distinct_forms()
+        self._index = self._index_of_forms()  # normalised label to its position among the choices
 
     def default_normalizer(self) -> str:
         return "none" if self.settings.protocol else "basic"
@@ -47,8 +47,8 @@ class LabelForm(Metric):
             answer = answer.lstrip() if self.settings.protocol == "qwen2-audio" else answer.strip()
         return self.normalizer(answer)
 
-    def _distinct_forms(self) -> tuple[str, ...]:
-        """Return the choices in their normalised form.
+    def _index_of_forms(self) -> dict[str, int]:
+        """Return the normalised form of each choice and its position.
 
         Raises:
             RequestError: Two become one, so that a wrong answer would count as right.
@@ -67,7 +67,7 @@ class LabelForm(Metric):
                     f"metric {self.name!r}: the choices {first!r} and {label!r} are one after normalising with "
                     f"{self.normalizer.name!r}; set `normalizer: none`, or rename one"
                 )
-        return tuple(first_with)
+        return {form: position for position, form in enumerate(first_with)}
 
 
 class Accuracy(LabelForm, CountMetric):
@@ -79,7 +79,7 @@ class Accuracy(LabelForm, CountMetric):
     def count(self, *, references: tuple[str, ...], answer: str | None) -> tuple[float, ...]:
         truths = {self.normalizer(text) for text in references} - {""}  # nothing equals nothing: that is no answer
         said = None if answer is None else self.form(answer)
-        is_no_label = bool(self._forms) and said not in self._forms
+        is_no_label = bool(self._index) and said not in self._index
         return (said in truths, 1, is_no_label, not truths)
 
     def value_of_totals(self, totals: Rows) -> NDArray[np.float64]:
@@ -108,7 +108,6 @@ class _PerClass(LabelForm):
         super().__init__(settings)
         if not self.choices:
             raise RequestError(f"metric {self.name!r} needs the task's label set; add `choices` to the task")
-        self._index = {form: index for index, form in enumerate(self._forms)}
 
     def rows(self, items: Iterable[Judged]) -> Rows:
         counted = (self._classes_of(item) for item in items)
