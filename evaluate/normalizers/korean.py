@@ -5,9 +5,9 @@ signs beside them read out (num2words), and Whisper's neutral normaliser: lower 
 out, marks and symbols as spaces.
 
 Digits are read in the Sino-Korean way ("2024년" is "이천이십사년", "3.5%" "삼 점 오 퍼센트"), digit by digit with 공
-for zero where a number begins with 0 or is a mobile number. Before a counter that always takes native numbers they
-are native up to 19 ("3시" is "세 시", "2개" "두 개", "1번째" "첫 번째"), with the space that the spelling rules ask
-for; from 20 on both ways are heard, and the Sino-Korean one is taken.
+for zero where a number begins with 0 or is a mobile number. Before a counter that always takes native numbers they are
+native up to 19 ("3시" is "세 시", "2개" "두 개", "1번째" "첫 번째"), with the space that the spelling rules ask for;
+from 20 on both ways are heard, and the Sino-Korean one is taken. The months "6월" and "10월" are "유월" and "시월".
 
 Spaces are otherwise left alone: how a Korean transcript is spaced differs between corpora, and what to make of that
 is for the metric to say. A number keeps what it touched, so "30분" is "삼십분" where a spelled transcript may have
@@ -30,6 +30,8 @@ _ONE_BY_ONE = str.maketrans("0123456789", "공일이삼사오육칠팔구")
 _SIGNS = {"%": "퍼센트", "°": "도", "°C": "도", "₩": "원", "$": "달러", "€": "유로", "£": "파운드", "¥": "엔"}
 _MOBILE = re.compile("(?<![0-9])(0[0-9]{1,2})-([0-9]{3,4})-([0-9]{4})(?![0-9])")
 _TIME = re.compile(r"(?<![0-9:.,])([01]?[0-9]|2[0-4]):([0-5][0-9])(?![0-9]|[:.,][0-9])")
+_JUNE_OR_OCTOBER = re.compile(r"(?<![0-9.,])(6|10)(?=\s?월)")  # 육월 and 십월 are not said
+_MONTHS = {"6": "유", "10": "시"}
 _ONE_UNSAID = re.compile("(?<![0-9.,])1(?=[만천백])")  # 1만 is 만, as the library has it for 10000
 _NUMBER = re.compile(
     r"""
@@ -99,6 +101,7 @@ class Korean:
 
     def __call__(self, text: str) -> str:
         text = drop_brackets(fold_width(drop_unseen(text)))
+        text = _JUNE_OR_OCTOBER.sub(lambda match: _MONTHS[match[0]], text)
         text = _ONE_UNSAID.sub("", _TIME.sub(_read_time, _MOBILE.sub(r"\1\2\3", text)))
         text = _SIGN_ALONE.sub(lambda match: _SIGNS[match[0]], _NUMBER.sub(_read, text))
         return self._basic(text)
