@@ -5,7 +5,6 @@ the filter are the same; the temporary file lies in a folder of our own instead 
 instead of taken from the locale, and the number of lines is checked instead of cut to the shorter list.
 """
 
-import re
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -14,10 +13,9 @@ from pathlib import Path
 from evaluate.captions.programs import why_ended
 from evaluate.captions.ptb import PUNCTUATION, one_line
 from evaluate.errors import MetricUnavailableError
+from evaluate.normalizers.text import replace_surrogates
 
 NAME, VERSION = "ptb-java", "3.4.1"
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def tokenize_with_java(texts: Sequence[str], *, java: Path, jar: Path, timeout_s: float = 600) -> list[list[str]]:
@@ -38,7 +36,7 @@ def tokenize_with_java(texts: Sequence[str], *, java: Path, jar: Path, timeout_s
     """
     if not texts:
         return []
-    lines = [_SURROGATE.sub("\ufffd", one_line(text)) for text in texts]
+    lines = [replace_surrogates(one_line(text)) for text in texts]
     with tempfile.TemporaryDirectory(prefix="otoscope-ptb-") as folder:
         captions = Path(folder) / "captions.txt"
         captions.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
