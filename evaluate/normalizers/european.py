@@ -26,13 +26,16 @@ too, since digits do not say which was heard.
 Kept: diacritics ("ou" and "où", "schon" and "schön" differ), the German ß ("Maße" and "Masse" sound different;
 Whisper's neutral normaliser and with it the Open ASR Leaderboard keep it where they keep diacritics, so Swiss
 spelling costs), and hyphenated words as two. An elision is two words however its apostrophe is typed ("l'eau",
-"l’eau").
+"l’eau"). French œ and æ are oe and ae, since many keyboards lack them ("cœur", "coeur").
 
-Known limits, each an error where one side is spelled out: the gender and case of one ("1 Frau" is "eins frau"), other
-German ordinals, dates in digits, Roman numerals, fractions, ranges ("10-20" without "bis"), units other than those
-above, a sign of money before a number with "millions", numbers with an English decimal point and comma, Swiss and
-Belgian "septante". Faults of num2words 0.5.14 that were found by hand and with text2num (German 101000, Italian 118
-and 123, Spanish 21000, French ordinals such as 80e, "million" before a currency) are mended below.
+Known limits, each an error where one side is spelled out: the gender and case of one ("1 Frau" is "eins frau"), in
+Spanish and Italian of all numbers that have one ("200 personas" is "doscientos personas", "21 giorni" "ventuno
+giorni"), abbreviations ("z. B.", "Dr.", "Sr.", "M.", "Mme", "Sig."), other German ordinals, dates in digits, Roman
+numerals, fractions, ranges ("10-20" without "bis"), units other than those above, a sign of money before a number with
+"millions", numbers with an English decimal point and comma, Swiss and Belgian "septante". German capitals have no ß,
+so "STRASSE" is not "Straße": its SS may be either. Faults of num2words 0.5.14 that were found by hand and with
+text2num (German 101000, Italian 118 and 123, Spanish 21000, French ordinals such as 80e, "million" before a currency)
+are mended below.
 """
 
 import re
@@ -279,7 +282,7 @@ FRENCH = _Language(
         (re.compile(r"\b(millions?|milliards?) (?=euro)"), r"\1 d'"),
         (re.compile(r"\b(millions?|milliards?) (?=dollar|livre)"), r"\1 de "),
     ),
-    fold=((re.compile(r"\bpourcent\b"), "pour cent"),),
+    fold=((re.compile(r"\bpourcent\b"), "pour cent"), (re.compile("œ"), "oe"), (re.compile("æ"), "ae")),
 )
 
 
@@ -363,7 +366,7 @@ class German(_Spoken):
 
 
 class French(_Spoken):
-    """French: numbers as they are read, Whisper's neutral normaliser; an elision is two words."""
+    """French: numbers as they are read, Whisper's neutral normaliser; an elision is two words, œ is oe."""
 
     name, _language = "fr", FRENCH
 

@@ -82,6 +82,7 @@ FRENCH = [
     ("aujourd’hui", "aujourd hui"),
     ("le XXe siècle", "le xxe siècle"),  # oddity: Roman numerals are not read
     ("100 km/h", "cent km h"),  # oddity: nor are units
+    ("Mme Dupont", "mme dupont"),  # oddity: nor abbreviations
 ]
 SPANISH = [
     ("¿Qué tal, señor?", "qué tal señor"),
@@ -117,6 +118,7 @@ SPANISH = [
     ("a la 1:15", "a la una quince"),
     ("COVID-19", "covid diecinueve"),
     ("1 hora", "uno hora"),  # oddity: the gender of one is not known
+    ("200 personas", "doscientos personas"),  # oddity: nor that of other numbers
 ]
 ITALIAN = [
     ("Perché l'acqua è fredda?", "perché l acqua è fredda"),
@@ -153,6 +155,7 @@ ITALIAN = [
     ("all'1:30", "all una e trenta"),
     ("n° 5", "numero cinque"),
     ("il 1° maggio", "il primo maggio"),
+    ("21 giorni", "ventuno giorni"),  # oddity: "ventun giorni" is heard as well
     ("il 2° posto", "il due gradi posto"),  # oddity: the sign is that of degrees, and used for ordinals
 ]
 TABLES = {"de": GERMAN, "fr": FRENCH, "es": SPANISH, "it": ITALIAN}
@@ -171,6 +174,8 @@ ONE_UTTERANCE = [
     ("fr", "123", "cent vingt-trois"),
     ("fr", "21", "vingt-et-un"),
     ("fr", "e\u0301te\u0301", "été"),
+    ("fr", "Œuvre", "oeuvre"),
+    ("fr", "ex æquo", "ex aequo"),
     ("fr", "50 %", "cinquante pourcent"),
     ("fr", "10 h 30", "dix heures trente"),
     ("es", "El 3,5 %", "el tres coma cinco por ciento"),
@@ -187,6 +192,7 @@ DIFFERENT_UTTERANCES = [
     ("de", "3,5", "35"),
     ("de", "zweihundert", "hundert"),
     ("de", "10²", "102"),
+    ("de", "STRASSE", "Straße"),  # a known limit: a word in capitals does not say
     ("fr", "ou", "où"),
     ("fr", "60", "70"),
     ("fr", "2e", "2"),
