@@ -158,7 +158,7 @@ def test_the_signature_names_normaliser_unit_and_versions() -> None:
         create_metric("wer", MetricSettings(language="en")).signature()
         == "wer|norm:whisper-en@1|unit:word|empty-ref:insertions"
     )
-    assert create_metric("cer", MetricSettings(language="zh")).signature().startswith("cer|norm:zh@1+wetext")
+    assert create_metric("cer", MetricSettings(language="zh")).signature().startswith("cer|norm:zh@2+wetext")
 
 
 def _items(references: list[str], hypotheses: list[str]) -> list[Judged]:
