@@ -16,11 +16,18 @@ def remove_special_tokens(text: str, *, language: str) -> str:
 
     For Chinese all white space goes.
     """
-    text = _SPECIAL_TOKEN.sub(" ", text)
+    text = "\n".join(_drop_special_tokens(line) for line in text.split("\n"))
     text = re.sub(r"\s+", " ", text)
     text = _SPACE_BEFORE_MARK.sub(r"\1", text)
     text = text.lstrip(" ")
     return re.sub(r"\s+", "", text) if language == "zh" else text
+
+
+def _drop_special_tokens(line: str) -> str:
+    """Return one line with each token as a space, in linear time."""
+    end = line.rfind("|>") + len("|>")
+    # Beyond the last "|>" the pattern would look from each "<|" to the end of the line.
+    return _SPECIAL_TOKEN.sub(" ", line[:end]) + line[end:]
 
 
 class QwenAudio:

@@ -37,15 +37,15 @@ def drop_unseen(text: str) -> str:
 _SEEN = {"Cf": "", "Cc": " ", "Cs": " ", "Co": " ", "Cn": " "}
 
 
-def drop_brackets(text: str) -> str:
+def drop_brackets(text: str, *, unclosed: str = " ") -> str:
     """Return the text without what stands in brackets, as Whisper's normalisers have it, in linear time.
 
-    A bracket that nothing closes becomes a space, which is what those make of it later on.
+    A bracket that nothing closes becomes `unclosed`: a space is what those make of it later on.
     """
     for pattern, opening, closing in _BRACKETS:
         end = 1 + max(text.rfind(mark) for mark in closing)
         # Beyond the last closing bracket the pattern would look from each opening one to the end of the text.
-        text = pattern.sub("", text[:end]) + opening.sub(" ", text[end:])
+        text = pattern.sub("", text[:end]) + opening.sub(unclosed, text[end:])
     return text
 
 

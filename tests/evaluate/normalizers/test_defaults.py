@@ -1,9 +1,13 @@
+import re
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluate.errors import UnknownNameError
 from evaluate.normalizers import create_normalizer
+from evaluate.normalizers.qwen_audio import remove_special_tokens
+from evaluate.normalizers.whisper import _british_to_american
 
 # What openai-whisper 20250625 gives, by its published tests and its documented rules.
 ENGLISH = [
@@ -84,6 +88,29 @@ def test_brackets_are_dropped_in_linear_time_as_whisper_drops_them(text: str) ->
     from transformers.models.whisper.english_normalizer import BasicTextNormalizer
 
     assert create_normalizer("basic", language="")(text) == BasicTextNormalizer()(text).strip()
+
+
+PIECES = (
+    *"aA1.,' \n[](<>)!²Σ",
+    *("  ", "   ", " um ", "he's been", "'d  been", " 'd   been", "and a", "Mr", "twenty "),
+)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join) | st.text(max_size=20))
+@settings(deadline=None, max_examples=500)
+def test_english_stays_whisper_s_in_linear_time(text: str) -> None:
+    from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
+
+    original = EnglishTextNormalizer(_british_to_american())
+    assert create_normalizer("whisper-en", language="en")(text) == original(text).strip()
+
+
+@given(st.text(st.sampled_from("<|>a \n."), max_size=16), st.sampled_from(["en", "zh"]))
+def test_special_tokens_are_dropped_in_linear_time_as_by_the_official_pattern(text: str, language: str) -> None:
+    spaced = re.sub(r"\s+", " ", re.sub(r"<\|.*?\|>", " ", text))
+    expected = re.sub(r" ?([!,.?;:])", r"\1", spaced).lstrip(" ")
+    expected = expected.replace(" ", "") if language == "zh" else expected
+    assert remove_special_tokens(text, language=language) == expected
 
 
 @pytest.mark.parametrize(("one", "other", "expected"), MANDARIN)
