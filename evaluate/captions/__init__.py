@@ -1,1 +1,1 @@
-"""What the caption metrics stand on: the PTB tokeniser, and the Java programs that only METEOR and SPICE need."""
+"""What caption metrics stand on: the PTB tokeniser, n-gram counts, METEOR's and SPICE's programs, FENSE's models."""
