@@ -33,8 +33,12 @@ _ANNOUNCED_LETTER = re.compile(
     r"\b(?i:answer|option|choice|choose|select)\b(?:\s{1,3}(?i:is|was|would\s{1,3}be))?:?\s{0,3}"
     rf"{_OPEN}(?:\(([A-Za-z])\)|\[([A-Za-z])\]|([A-Z])\b(?!['’]))"
 )
-# Any letter that may be an option: in brackets, or a bare capital; but "A kettle" and "I think" are words.
-_ANY_LETTER = re.compile(r"\(([A-Za-z])\)|\[([A-Za-z])\]|(?<![\w'’])(?!(?:A|I) (?!or\b|and\b)[a-z])([A-Z])(?![\w'’])")
+# Any letter that may be an option: in brackets, before a bracket or mark, or a bare capital; but "A kettle" and
+# "I think" are words.
+_ANY_LETTER = re.compile(
+    r"\(([A-Za-z])\)|\[([A-Za-z])\]|(?<![\w'’.])([A-Za-z])[).:](?=\s|$|[*_`])"
+    r"|(?<![\w'’])(?!(?:A|I) (?!or\b|and\b)[a-z])([A-Z])(?![\w'’])"
+)
 
 
 def create_extractor(name: str) -> Extractor:
@@ -107,9 +111,8 @@ def extract_choice(text: str, choices: Sequence[str]) -> str | None:
 def closest_choice(text: str, choices: Sequence[str]) -> str | None:
     """Return the choice of which a text is a misspelling, or None where it is of none or of two.
 
-    A misspelling is one slip away, two from nine letters on: a letter that is missing, added, wrong, or has changed
-    places with its neighbour. Choices of up to three letters must be spelt right, and a word in which a choice stands
-    ("unhappy") is another word.
+    A misspelling is one slip away: a letter that is missing, added, wrong, or has changed places with its neighbour.
+    Choices of up to three letters must be spelt right.
     """
     if (matched := match_choice(text, choices)) is not None:
         return matched
@@ -117,14 +120,9 @@ def closest_choice(text: str, choices: Sequence[str]) -> str | None:
     near = [
         choice
         for form, choice in _by_plain_form(choices).items()
-        if len(form) > 3 and form not in plain and plain not in form
-        if OSA.distance(plain, form, score_cutoff=_slips(form)) <= _slips(form)
+        if len(form) > 3 and OSA.distance(plain, form, score_cutoff=1) <= 1
     ]
     return near[0] if len(near) == 1 else None
-
-
-def _slips(form: str) -> int:
-    return 1 if len(form) < 9 else 2
 
 
 EXTRACTORS: dict[str, Extractor] = {

@@ -347,8 +347,10 @@ def score_command(
         if model_name:
             raise RequestError("--model-name is for a run of a task (--task); leave it out with --references")
         labels = tuple(label.strip() for label in choices.split(",")) if choices else ()
+        if "" in labels:
+            raise RequestError(f"--choices {choices!r} holds an empty label, expected e.g. kettle,tap,knife")
         given = GivenSettings(language, normalizer, labels, protocol, extractor)
-        names = [name.strip() for name in metrics.split(",")]
+        names = list(dict.fromkeys(name.strip() for name in metrics.split(",")))
         document = score_files(references, predictions, metrics=names, given=given, options=options, samples=samples)
         return _report_scores([document], as_json=as_json, allow_failures=allow_failures, one=True)
     if metrics or language or normalizer or choices or extractor or protocol or samples:

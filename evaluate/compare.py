@@ -66,7 +66,7 @@ def compare_runs(first: Path, second: Path, *, seed: int = 0) -> dict[str, Any]:
             continue
         metric = create_metric(name, MetricSettings.from_json(scores[0]["settings"]))
         samples, rows = _paired(documents, name)
-        comparison["metrics"][name] = _difference(metric, scores, rows, _units(samples[0]), seed)
+        comparison["metrics"][name] = _difference(metric, scores, rows, _units(samples), seed)
         if name == primary:
             comparison["changed"] = _most_changed(metric, samples, rows)
     return comparison
@@ -108,9 +108,9 @@ def _paired(documents: list[dict[str, Any]], metric: str) -> tuple[list[list[dic
     return [samples, [other_samples[number] for number in order]], [rows, other_rows[order]]
 
 
-def _units(samples: list[dict[str, Any]]) -> Units:
-    """Return what is drawn and swapped as a whole: what the run's own intervals draw."""
-    named = [sample.get("groups", {}) for sample in samples]
+def _units(samples: list[list[dict[str, Any]]]) -> Units:
+    """Return what is drawn and swapped as a whole; a group that either run names counts."""
+    named = [{**one.get("groups", {}), **two.get("groups", {})} for one, two in zip(*samples, strict=True)]
     kinds = {kind for groups in named for kind in groups}
     return resampling_units({kind: [groups.get(kind) for groups in named] for kind in kinds})
 

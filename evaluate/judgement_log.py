@@ -8,6 +8,7 @@ anew, and a run that is scored again asks nothing twice.
 
 import json
 import math
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,11 @@ class LoggedJudge:
         key = digest(shown)
         if key not in self._known:
             judgement = self._judge.judge(question=question, references=references, answer=answer)
-            if isinstance(judgement.score, float) and not math.isfinite(judgement.score):  # JSON has no such number
-                judgement = Judgement(None, judgement.text)
+            if isinstance(judgement.score, Real) and not isinstance(
+                judgement.score, bool
+            ):  # JSON has no NaN, and knows no number of NumPy's
+                score = float(judgement.score)
+                judgement = Judgement(score if math.isfinite(score) else None, judgement.text)
             line = encode_line({"key": key, **shown, "score": judgement.score, "text": judgement.text})
             with self._path.open("ab") as file:
                 file.write(line)

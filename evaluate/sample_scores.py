@@ -21,7 +21,7 @@ def write_sample_scores(
 ) -> None:
     """Write a line per sample: the answer that was extracted, what each metric says of it alone and counted for it."""
     values = {one.name: one.sample_values(rows[one.name]) for one in metrics if one.name in rows}
-    temporary = path.with_suffix(".jsonl.tmp")
+    temporary = path.with_name(f"{path.name}.tmp")
     with temporary.open("wb") as file:
         for number, item in enumerate(items):
             line = {

@@ -127,8 +127,12 @@ def score_files(
         if sample_id not in truth:
             raise ManifestError(f"{predictions}: id {sample_id!r} is unknown, it is not in {references}")
     options.refuse_idle(metrics)
+    if samples is not None:
+        _refuse_unwritable(samples, references, predictions)
     language = _language_of_file(references, truth, given)
     labels = _labels(references, truth, given, language)
+    if any(metric_registry.get(name).needs_choices for name in metrics):
+        _refuse_merged(truth, given, language)
     scorers = [_scorer_of_file(name, given, options, language, labels) for name in metrics]
     extract = create_extractor(given.extractor) if given.extractor else None
 
@@ -170,6 +174,13 @@ def score_files(
     }
 
 
+def _refuse_unwritable(samples: Path, *inputs: Path) -> None:
+    if not samples.parent.is_dir():
+        raise RequestError(f"{samples}: there is no folder {samples.parent}; make it, or name another file")
+    if any(samples.exists() and one.exists() and samples.samefile(one) for one in inputs):
+        raise RequestError(f"{samples}: is one of the files that are read; name another file for --samples")
+
+
 def _language_of_file(path: Path, truth: Mapping[str, ReferenceRow], given: GivenSettings) -> str:
     languages = {row.language for row in truth.values() if row.language}
     if given.language is None and len(languages) > 1:
@@ -181,8 +192,8 @@ def _language_of_file(path: Path, truth: Mapping[str, ReferenceRow], given: Give
 
 
 def _labels(path: Path, truth: Mapping[str, ReferenceRow], given: GivenSettings, language: str) -> tuple[str, ...]:
-    """Return the label set: what was given, or else the distinct references."""
-    form = create_normalizer(given.normalizer or "basic", language=language)
+    """Return the label set: what was given, or else the references, those that are one label but for spelling once."""
+    form = create_normalizer(given.normalizer or ("none" if given.protocol else "basic"), language=language)
     found = {form(text): text for row in truth.values() for text in row.references if text}
     if not given.choices:
         return tuple(found[key] for key in sorted(found))
@@ -191,6 +202,25 @@ def _labels(path: Path, truth: Mapping[str, ReferenceRow], given: GivenSettings,
     if strange is not None:
         raise RequestError(f"{path}: reference {strange!r} is none of the choices: {', '.join(given.choices)}")
     return given.choices
+
+
+def _refuse_merged(truth: Mapping[str, ReferenceRow], given: GivenSettings, language: str) -> None:
+    """Raise where two references that differ in more than case and marks around them become one label."""
+    if given.choices or given.protocol:
+        return  # the metric itself holds given labels apart, and a protocol normalises nothing
+    form = create_normalizer(given.normalizer or "basic", language=language)
+    first_with: dict[str, str] = {}
+    for text in dict.fromkeys(text for row in truth.values() for text in row.references):
+        first = first_with.setdefault(form(text), text)
+        if _core(first) != _core(text):
+            raise RequestError(
+                f"references {first!r} and {text!r} are one label after normalising with {form.name!r}; "
+                "give --normalizer none, or the labels with --choices"
+            )
+
+
+def _core(text: str) -> str:
+    return " ".join(text.casefold().split()).strip(".,;:!?\"' ")
 
 
 def _scorer_of_file(

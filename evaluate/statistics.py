@@ -24,6 +24,7 @@ Value = Callable[[Rows, NDArray[np.float64]], NDArray[np.float64]]  # rows and w
 
 _CELLS_AT_ONCE = 4_000_000  # bounds memory: 32 MB of weights
 RESAMPLED_GROUPS = ("speaker", "recording")  # what makes samples dependent, in the order of preference
+MOST_WITHOUT = 0.1  # share of samples that may name no group where groups are drawn
 FEW_GROUPS = 10  # below, an interval says so: so few draws tell little of how groups vary
 
 
@@ -63,35 +64,42 @@ def resampling_units(groups: Mapping[str, Sequence[str | None]]) -> Units:
         groups: Kind of group ("speaker") to the label of each sample; None: the sample names none, and is drawn by
             itself.
     """
-    note = ""
+    notes = []
     for name in RESAMPLED_GROUPS:
         labels = groups.get(name, ())
+        num_without = sum(label is None for label in labels)
+        if num_without > MOST_WITHOUT * len(labels):
+            notes.append(f"{num_without} of {len(labels)} samples name no {name}, so they are not drawn by {name}")
+            continue
         index, num_units = group_index(labels)
         if not num_units or num_units == len(labels):
             continue  # nobody names one, or each sample has its own
-        if num_units == 1:
-            note = f"all samples are of one {name}: the interval says nothing of others"
+        if num_units - num_without == 1:
+            notes.append(f"all samples are of one {name}: the interval says nothing of others")
             continue
-        notes = [f"only {num_units} {name}s: the interval is rough"] if num_units < FEW_GROUPS else []
-        if without := sum(label is None for label in labels):
-            notes.append(f"{without} samples name no {name} and are drawn by themselves")
+        if num_units < FEW_GROUPS:
+            notes.append(f"only {num_units} {name}s: the interval is rough")
+        if num_without:
+            notes.append(f"{num_without} samples name no {name} and are drawn by themselves")
         return Units(name, index, "; ".join(notes))
-    return Units(note=note)
+    return Units(note="; ".join(notes))
 
 
 def group_index(labels: Sequence[str | None]) -> tuple[NDArray[np.intp], int]:
-    """Return the number of each sample's group, and how many groups there are; None is a group of its own each time."""
-    numbers: dict[str, int] = {}
+    """Return the number of each sample's group, and how many groups there are; None is a group of its own each time.
+
+    Groups are numbered by their labels, so that the order of samples moves no interval.
+    """
+    numbers = {label: number for number, label in enumerate(sorted({label for label in labels if label is not None}))}
     index = np.empty(len(labels), dtype=np.intp)
-    num_alone = 0
+    num_units = len(numbers)
     for position, label in enumerate(labels):
         if label is None:
-            num_alone += 1
-            index[position] = -num_alone
+            index[position] = num_units
+            num_units += 1
         else:
-            index[position] = numbers.setdefault(label, len(numbers))
-    index[index < 0] = len(numbers) - 1 - index[index < 0]
-    return index, len(numbers) + num_alone
+            index[position] = numbers[label]
+    return index, num_units
 
 
 def bootstrap_interval(

@@ -5,7 +5,9 @@ and run as programs of their own. The SHA-256 of the CoreNLP jars is not known t
 them is that they hold the parser and its model, and, of a download, the SHA-1 that Maven Central publishes beside it.
 """
 
+import errno
 import hashlib
+import lzma
 import shutil
 import tempfile
 import zipfile
@@ -35,6 +37,12 @@ CONTENTS = {
     CORENLP_JAR: "edu/stanford/nlp/pipeline/StanfordCoreNLP.class",
     MODELS_JAR: "edu/stanford/nlp/models/lexparser/englishPCFG.ser.gz",
 }
+
+# What zipfile raises for an archive that is cut off, garbled, encrypted, or packed in an unknown way.
+DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, UnicodeDecodeError),
+    *(RuntimeError, NotImplementedError),
+)
 
 Say = Callable[[str], None]
 
@@ -173,12 +181,11 @@ def _extract(archive: Path, target: Path) -> None:
             for name, member in members.items():
                 with opened.open(member) as packed, (target / name).open("wb") as file:
                     shutil.copyfileobj(packed, file, length=1 << 20)
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        RuntimeError,
-        NotImplementedError,
-    ) as error:  # damaged, encrypted, unknown method
+    except DAMAGED as error:
+        raise RequestError(f"{archive}: cannot be unpacked ({error}); expected {ZIP}") from error
+    except OSError as error:
+        if error.errno not in (None, errno.EINVAL):  # bzip2 gives none, a place outside the file EINVAL; else the disk
+            raise
         raise RequestError(f"{archive}: cannot be unpacked ({error}); expected {ZIP}") from error
 
 
@@ -199,7 +206,7 @@ def _check_contents(staging: Path, source: CoreNlpSource) -> None:
                 jar.getinfo(content)
         except KeyError as error:
             raise RequestError(f"{shown}: {name} holds no {content}; expected that of CoreNLP 3.6.0") from error
-        except zipfile.BadZipFile as error:
+        except DAMAGED as error:
             raise RequestError(f"{shown}: {name} is no jar ({error}); expected that of CoreNLP 3.6.0") from error
 
 

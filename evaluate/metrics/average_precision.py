@@ -31,7 +31,9 @@ from evaluate.metrics.base import Judged, MetricSettings, Weights, ratio
 from evaluate.metrics.classification import LabelForm
 from evaluate.types import Rows
 
-NO_CLAIM = float(np.finfo(np.float64).min)  # below any score, and a number that JSON can hold
+# Below any score, and numbers that JSON can hold:
+NEVER = float(np.finfo(np.float64).min)  # not even the last rank: its precision is 0
+NO_CLAIM = float(np.nextafter(NEVER, 0))  # the last rank, shared by all that claim nothing
 _SEPARATOR = re.compile(r"[,;|\n]")
 _AS_CODED = re.compile(", ")
 
@@ -55,8 +57,8 @@ class MeanAveragePrecision(LabelForm):
 
     def _row(self, item: Judged) -> NDArray[np.float64]:
         truth = self._truth(item)
-        if item.answer is None:  # the worst ranking: every false label above every true one
-            return np.concatenate([np.where(truth > 0, NO_CLAIM, -NO_CLAIM), truth, [False]])
+        if item.answer is None:  # worse than any ranking: false labels first, true ones never found
+            return np.concatenate([np.where(truth > 0, NEVER, -NEVER), truth, [False]])
         claims = _read_labels(item.answer, separator=_AS_CODED if self.settings.protocol else _SEPARATOR)
         scores = np.full(len(self.choices), NO_CLAIM)
         for label, score in (claims or {}).items():
@@ -140,7 +142,7 @@ def _average_precision(
     ranked = weights[..., order]
     ranked_positives = ranked * truth[order]
     positives, retrieved = (np.cumsum(part, axis=-1)[..., ends] for part in (ranked_positives, ranked))
-    gained = np.diff(positives, axis=-1, prepend=0)
+    gained = np.diff(positives, axis=-1, prepend=0) * (ranks[ends] > NEVER)
     return ratio((gained * ratio(positives, retrieved, undefined=0)).sum(axis=-1), positives[..., -1], undefined=0)
 
 

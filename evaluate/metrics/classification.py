@@ -56,17 +56,18 @@ class LabelForm(Metric):
         first_with: dict[str, str] = {}
         for label in self.choices:
             form = self.normalizer(label)
-            if not form and label:
+            if not form:
                 raise RequestError(
                     f"metric {self.name!r}: the choice {label!r} is nothing after normalising with "
                     f"{self.normalizer.name!r}; set `normalizer: none`, or rename it"
                 )
-            first = first_with.setdefault(form, label)
-            if first is not label:
+            if form in first_with:
+                first = first_with[form]
                 raise RequestError(
                     f"metric {self.name!r}: the choices {first!r} and {label!r} are one after normalising with "
                     f"{self.normalizer.name!r}; set `normalizer: none`, or rename one"
                 )
+            first_with[form] = label
         return {form: position for position, form in enumerate(first_with)}
 
 

@@ -6,6 +6,7 @@ the log (`evaluate.judgement_log`), so that scoring again asks only for what has
 """
 
 from collections.abc import Iterable
+from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,5 +53,5 @@ class JudgeScore(SummedMetric):
 
 
 def _is_on(scale: tuple[float, float], score: object) -> bool:
-    is_number = isinstance(score, int | float) and not isinstance(score, bool)
+    is_number = isinstance(score, Real) and not isinstance(score, bool)  # NumPy's numbers too
     return is_number and min(scale) <= score <= max(scale)  # type: ignore[operator]  # NaN lies nowhere

@@ -161,11 +161,12 @@ class _Spoken:
     """Reads the numbers of one language, then applies Whisper's neutral normaliser."""
 
     name: str
+    revision = "1"  # of our own rules
     _language: _Language
 
     def __init__(self, language: str = "") -> None:
         del language  # each class has its own
-        self.version = f"1+num2words{installed_version('num2words')}"
+        self.version = f"{self.revision}+num2words{installed_version('num2words')}"
         self._basic = BasicNormalizer()
 
     def __call__(self, text: str) -> str:
@@ -368,7 +369,7 @@ class German(_Spoken):
 class French(_Spoken):
     """French: numbers as they are read, Whisper's neutral normaliser; an elision is two words, œ is oe."""
 
-    name, _language = "fr", FRENCH
+    name, revision, _language = "fr", "2", FRENCH
 
 
 class Spanish(_Spoken):

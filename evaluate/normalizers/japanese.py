@@ -49,7 +49,7 @@ class Japanese:
 
     def __init__(self, language: str = "ja") -> None:
         del language
-        self.version = f"1+wetext{installed_version('wetext')}"
+        self.version = f"2+wetext{installed_version('wetext')}"
 
     def __call__(self, text: str) -> str:
         text = fold_whitespace(fold_width(drop_unseen(text))).replace("〜", "~")

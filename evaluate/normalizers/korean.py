@@ -96,7 +96,7 @@ class Korean:
 
     def __init__(self, language: str = "ko") -> None:
         del language
-        self.version = f"1+num2words{installed_version('num2words')}"
+        self.version = f"2+num2words{installed_version('num2words')}"
         self._basic = BasicNormalizer()
 
     def __call__(self, text: str) -> str:

@@ -63,6 +63,10 @@ OPTIONS = ("kettle", "tap", "knife")
         ("A) kettle\nB) tap\nC) knife", None),  # the list itself
         ("A. No wait, B.", None),
         ("a.m.", None),
+        ("a) or b)", None),
+        ("a. kettle\nb. tap\nc. knife", None),
+        ("A) kettle\nB) tap", None),
+        ("b) not a)", None),
         ("b. because it drips", "tap"),
         ("Option C, since I heard a knife", "knife"),
         ("The answer is B. A kettle would whistle.", "tap"),
@@ -82,6 +86,8 @@ def test_a_letter_names_an_option(text: str, choice: str | None) -> None:
         ("Kettel", "kettle"),
         ("KNIFE!", "knife"),
         ("knive", "knife"),
+        ("kettles", "kettle"),
+        ("knif", "knife"),
         ("tup", None),  # too short to tell a slip from another word
         ("spoon", None),
         ("", None),
@@ -95,7 +101,10 @@ def test_two_labels_as_near_are_none() -> None:
     assert create_extractor("closest")("batter", ("better", "butter")) is None
 
 
-@pytest.mark.parametrize(("text", "label"), [("not", "no"), ("now", "no"), ("unhappy", "happy"), ("female", "male")])
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [("not", "no"), ("now", "no"), ("unhappy", "happy"), ("female", "male"), ("ascending", "descending")],
+)
 def test_another_word_is_no_misspelling(text: str, label: str) -> None:
     assert create_extractor("closest")(text, (label, "something else")) is None
 

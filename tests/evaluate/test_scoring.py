@@ -127,7 +127,14 @@ def test_references_that_normalising_makes_one_label_are_one_and_those_it_emptie
     lines = [("[music]", "[noise]"), ("[noise]", "[music]")]
     assert score(lines, "--metrics", "accuracy").json["metrics"]["accuracy"]["value"] == 0
     result = score(lines, "--metrics", "macro_f1")
-    assert (result.status, "is nothing after normalising" in result.stderr) == (2, True)
+    assert (result.status, "references '[music]' and '[noise]' are one label after" in result.stderr) == (2, True)
+    result = score([("C++", "C#"), ("C#", "C#")], "--metrics", "map")
+    assert (result.status, "references 'C++' and 'C#' are one label after normalising" in result.stderr) == (2, True)
+    result = score([("♪", ""), ("tap", "tap")], "--metrics", "macro_f1")
+    assert (result.status, "the choice '♪' is nothing after normalising" in result.stderr) == (2, True)
+    lines = [("Happy", "happy"), ("happy", "happy")]  # two labels as coded there
+    metric = score(lines, "--metrics", "macro_f1", "--protocol", "qwen-audio").json["metrics"]["macro_f1"]
+    assert metric["settings"]["choices"] == ["Happy", "happy"]
     lines = [("Dog", "dog."), ("dog", "DOG")]
     assert score(lines, "--metrics", "macro_f1").json["metrics"]["macro_f1"]["value"] == 1
 
@@ -246,8 +253,32 @@ def test_groups_are_those_that_the_manifest_names_now(otoscope: Command, write_j
         "--json",
     )
     units = []
-    for groups in ({}, {"groups": {"speaker": "x"}}):
-        lines = ({"id": str(number), "references": ["a"], **(groups if number < 3 else {})} for number in range(4))
+    for groups in (False, True):
+        speakers = [{"groups": {"speaker": str(number // 2)}} if groups else {} for number in range(4)]
+        lines = ({"id": str(number), "references": ["a"], **speaker} for number, speaker in enumerate(speakers))
         write_jsonl("t.jsonl", *lines)
         units.append(otoscope(*command).json["metrics"]["wer"]["ci_method"]["unit"])
     assert units == ["sample", "speaker"]
+
+
+def test_labels_given_twice_or_empty_are_an_error(score: Command) -> None:
+    for choices, message in (("a,a,b", "the choices 'a' and 'a' are one"), ("a,b,", "holds an empty label")):
+        result = score([("a", "a"), ("b", "b")], "--metrics", "macro_f1", "--choices", choices)
+        assert (result.status, message in result.stderr) == (2, True)
+
+
+def test_a_metric_asked_for_twice_is_computed_once(score: Command) -> None:
+    lines = [("a", "a"), ("b", "c")]
+    assert list(score(lines, "--metrics", "wer,wer, cer").json["metrics"]) == ["wer", "cer"]
+
+
+def test_samples_are_not_written_over_what_is_read(score: Command, tmp_path: Path) -> None:
+    for name, message in (("r.jsonl", "is one of the files that are read"), ("no/s.jsonl", "there is no folder")):
+        result = score([("a", "a")], "--metrics", "wer", "--samples", tmp_path / name)
+        assert (result.status, message in result.stderr) == (2, True)
+
+
+def test_the_order_of_lines_moves_no_interval(score: Command) -> None:
+    lines = [("a", "b" if number % 7 < 3 else "a", {"groups": {"speaker": f"s{number // 4}"}}) for number in range(60)]
+    found = [score(order, "--metrics", "ser").json["metrics"]["ser"] for order in (lines, lines[::-1])]
+    assert found[0]["ci"] == found[1]["ci"]

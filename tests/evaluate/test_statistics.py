@@ -161,3 +161,13 @@ def test_the_p_value_does_not_depend_on_the_unit_of_the_metric() -> None:
     assert p_values[0] == p_values[1]
     assert p_values[0] is not None
     assert p_values[0] >= 2 / 64 - 0.01  # the observed split and its mirror image are always as extreme
+
+
+def test_groups_that_few_samples_name_are_not_drawn() -> None:
+    recordings = [str(number // 12) for number in range(48)]
+    few: list[str | None] = ["x", "y", *[None] * 46]
+    units = resampling_units({"speaker": few, "recording": recordings})
+    assert units.name == "recording"
+    assert "46 of 48 samples name no speaker" in units.note
+    one: list[str | None] = [*["x"] * 47, None]
+    assert resampling_units({"speaker": one, "recording": recordings}).name == "recording"

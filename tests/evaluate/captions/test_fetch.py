@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import random
 import shutil
 import threading
 import zipfile
@@ -282,6 +283,29 @@ def test_another_zip_is_refused(tmp_path: Path) -> None:
     (tmp_path / "y.zip").write_text("no zip")
     with pytest.raises(RequestError, match=r"y\.zip: cannot be unpacked \(File is not a zip file\)"):
         fetch_spice(CoreNlpSource(archive=tmp_path / "y.zip"), say=print)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_zip_is_refused_in_one_line(jars: dict[str, Path], tmp_path: Path, method: int) -> None:
+    path = tmp_path / ZIP
+    with zipfile.ZipFile(path, "w", method) as opened:
+        for name, jar in jars.items():
+            opened.writestr(f"é/{name}", jar.read_bytes())
+    whole = path.read_bytes()
+    rng = random.Random(method)
+    num_refused = 0
+    for _ in range(150):
+        damaged = bytearray(whole)
+        for _ in range(3):
+            damaged[rng.randrange(len(damaged))] = rng.randrange(256)
+        path.write_bytes(damaged)
+        target = tmp_path / "target"
+        target.mkdir(exist_ok=True)
+        try:
+            fetch._extract(path, target)
+        except (RequestError, MachineError):  # the latter: a size that no disk has room for
+            num_refused += 1
+    assert num_refused > 30
 
 
 def test_what_is_whole_is_left_alone_and_what_is_not_is_never_written_over(

@@ -81,9 +81,20 @@ def test_a_failed_sample_takes_the_worst_ranking() -> None:
         assert value_of("map", references, with_failure, choices=LABELS[:2]) < value_of(
             "map", references, answers, choices=LABELS[:2]
         )
-    # bright: the false one first, 1/2; dark: the true one behind all, (1/2 + 2/3) / 2 … by hand for the last answer
+    # by hand: bright has the false one first, 1/2; of dark's two true ones the failed one is never found, (1 + 0) / 2
     found = value_of("map", references, [answers[0], answers[1], None], choices=LABELS[:2])
-    assert found == pytest.approx((1 / 2 + (1 + 2 / 3) / 2) / 2)
+    assert found == pytest.approx((1 / 2 + 1 / 2) / 2)
+    assert value_of("map", references, [None] * 3, choices=LABELS[:2]) == 0
+
+
+@given(st.lists(st.tuples(labels, labels), min_size=1, max_size=6), st.integers(0, 5))
+def test_failing_never_raises_the_value(drawn: list[tuple[set[str], set[str]]], failed: int) -> None:
+    truth, claimed = (list(side) for side in zip(*drawn, strict=True))
+    references = [sorted(one) or [""] for one in truth]
+    answers = [", ".join(sorted(one)) for one in claimed]
+    with_failure = [None if number == failed else answer for number, answer in enumerate(answers)]
+    before, after = (value_of("map", references, texts, choices=LABELS) for texts in (answers, with_failure))
+    assert np.isnan(before) or after <= before + 1e-12
 
 
 def test_the_interval_reruns_nothing_and_holds_the_value() -> None:

@@ -2,6 +2,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from evaluate.errors import MetricUnavailableError, RunDamagedError
@@ -102,3 +103,12 @@ def test_a_score_off_the_scale_is_unparsed_and_the_worst(score: Any, tmp_path: P
     assert (float(metric.value(rows)), metric.unparsed(rows).tolist()) == (0, [True])
     assert "NaN" not in (tmp_path / "j.jsonl").read_text()
     assert "Infinity" not in (tmp_path / "j.jsonl").read_text()
+
+
+def test_a_number_of_numpy_is_a_score(tmp_path: Path) -> None:
+    class Precise(LengthJudge):
+        def judge(self, **_: Any) -> Judgement:
+            return Judgement(np.float32(3), "3")
+
+    metric = create_metric("judge", MetricSettings(judge=LoggedJudge(Precise(), tmp_path / "j.jsonl")))
+    assert float(metric.value(metric.rows([Judged("1", ("a",), "b")]))) == 3

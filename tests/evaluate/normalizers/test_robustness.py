@@ -76,7 +76,7 @@ def test_each_default_has_the_name_of_the_table_and_a_version_with_its_library(l
     normalizer = create_normalizer(None, language=language)
     assert normalizer.name == DEFAULT_BY_LANGUAGE[language]
     library = {"en": "", "zh": "wetext", "ja": "wetext"}.get(language, "num2words")
-    assert normalizer.version.startswith("2" if language == "zh" else "1")
+    assert normalizer.version[0].isdigit()
     assert library in normalizer.version
 
 
