@@ -124,7 +124,8 @@ def print_comparison(comparison: dict[str, Any]) -> None:
     rows = []
     for name, found in comparison["metrics"].items():
         arrow, is_rate = "↑" if found["higher_is_better"] else "↓", found["is_rate"]
-        values = [format_value(value, is_rate=is_rate) for value in (*found["values"], found["difference"])]
+        values = [format_value(value, is_rate=is_rate) for value in found["values"]]
+        values.append(_format_difference(found["difference"], is_rate=is_rate))
         p_values = [found["p_value"], found.get("mcnemar_p_value")]
         shown = ["–" if p_value is None else f"{p_value:.4f}" for p_value in p_values]
         rows.append([f"{name} {arrow}", *values, format_interval(found["ci"], is_rate=is_rate), *shown])
@@ -136,6 +137,13 @@ def print_comparison(comparison: dict[str, Any]) -> None:
         print_note(note)
     if comparison["changed"]:
         _print_changed(comparison)
+
+
+def _format_difference(difference: float | None, *, is_rate: bool) -> str:
+    """Return a difference with its sign; of two percentages it is points, and no percentage of either."""
+    if difference is None:
+        return "–"
+    return f"{100 * difference:+.2f} points" if is_rate else f"{difference:+.{_decimal_places(difference)}f}"
 
 
 def _comparison_notes(comparison: dict[str, Any]) -> Iterator[str]:
