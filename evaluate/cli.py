@@ -334,7 +334,8 @@ def score_command(
       otoscope score --references truth.jsonl --predictions answers.jsonl --metrics wer,cer --language en
     """
     from evaluate.evaluation import Evaluation, EvaluationSettings
-    from evaluate.scoring import GivenSettings, ScoringOptions, score_files
+    from evaluate.file_scoring import GivenSettings, score_files
+    from evaluate.scoring import ScoringOptions
     from evaluate.selection import SelectionSettings, select_tasks
     from models.predictions import Predictions
 

@@ -58,17 +58,19 @@ def compare_runs(first: Path, second: Path, *, seed: int = 0) -> dict[str, Any]:
         "metrics": {},
         "changed": [],
     }
-    shared = [name for name in documents[0]["metrics"] if name in documents[1]["metrics"]]
-    for name in shared:
-        scores = [document["metrics"][name] for document in documents]
-        if reason := _why_not_comparable(scores):
-            comparison["metrics"][name] = _no_difference(scores, reason)
+    first_metrics, second_metrics = (document["metrics"] for document in documents)
+    both = {name: [score, second_metrics[name]] for name, score in first_metrics.items() if name in second_metrics}
+    reasons = {name: _why_not_comparable(scores) for name, scores in both.items()}
+    samples, counted = _paired(documents, [name for name, reason in reasons.items() if not reason])
+    units = _units(samples)
+    for name, scores in both.items():
+        if reasons[name]:
+            comparison["metrics"][name] = _no_difference(scores, reasons[name])
             continue
         metric = create_metric(name, MetricSettings.from_json(scores[0]["settings"]))
-        samples, rows = _paired(documents, name)
-        comparison["metrics"][name] = _difference(metric, scores, rows, _units(samples), seed)
+        comparison["metrics"][name] = _difference(metric, scores, counted[name], units, seed)
         if name == primary:
-            comparison["changed"] = _most_changed(metric, samples, rows)
+            comparison["changed"] = _most_changed(metric, samples, counted[name])
     return comparison
 
 
@@ -94,10 +96,12 @@ def _refuse_different(documents: list[dict[str, Any]]) -> None:
         )
 
 
-def _paired(documents: list[dict[str, Any]], metric: str) -> tuple[list[list[dict[str, Any]]], list[Rows]]:
-    """Return both runs' samples and rows, the second's in the order of the first's."""
+def _paired(
+    documents: list[dict[str, Any]], metrics: list[str]
+) -> tuple[list[list[dict[str, Any]]], dict[str, list[Rows]]]:
+    """Return both runs' samples, and by the metric's name both runs' rows, the second's in the order of the first's."""
     paths = [RunDirectory(Path(document["run_dir"])).sample_scores for document in documents]
-    (samples, rows), (other_samples, other_rows) = (read_sample_scores(path, metric) for path in paths)
+    (samples, rows), (other_samples, other_rows) = (read_sample_scores(path, metrics) for path in paths)
     position = {sample["id"]: number for number, sample in enumerate(other_samples)}
     unpaired = {sample["id"] for sample in samples} ^ position.keys()
     if unpaired:
@@ -105,7 +109,8 @@ def _paired(documents: list[dict[str, Any]], metric: str) -> tuple[list[list[dic
             f"{len(unpaired)} samples are in one run only, e.g. {min(unpaired)!r}; compare runs on the same samples"
         )
     order = [position[sample["id"]] for sample in samples]
-    return [samples, [other_samples[number] for number in order]], [rows, other_rows[order]]
+    paired = {name: [rows[name], other_rows[name][order]] for name in metrics}
+    return [samples, [other_samples[number] for number in order]], paired
 
 
 def _units(samples: list[list[dict[str, Any]]]) -> Units:

@@ -46,16 +46,19 @@ class LoggedJudge:
         key = digest(shown)
         if key not in self._known:
             judgement = self._judge.judge(question=question, references=references, answer=answer)
-            if isinstance(judgement.score, Real) and not isinstance(
-                judgement.score, bool
-            ):  # JSON has no NaN, and knows no number of NumPy's
-                score = float(judgement.score)
-                judgement = Judgement(score if math.isfinite(score) else None, judgement.text)
+            judgement = Judgement(_json_ready(judgement.score), judgement.text)
             line = encode_line({"key": key, **shown, "score": judgement.score, "text": judgement.text})
             with self._path.open("ab") as file:
                 file.write(line)
             self._known[key] = judgement
         return self._known[key]
+
+
+def _json_ready(score: float | None) -> float | None:
+    """Return a score without what JSON does not know: NaN, the infinities, numbers of NumPy's."""
+    if not isinstance(score, Real) or isinstance(score, bool):
+        return score  # whether it is a score at all is for the metric to say
+    return float(score) if math.isfinite(score) else None
 
 
 def _read(path: Path) -> dict[str, Judgement]:

@@ -36,18 +36,20 @@ def write_sample_scores(
     temporary.replace(path)
 
 
-def read_sample_scores(path: Path, metric: str) -> tuple[list[dict[str, Any]], Rows]:
+def read_sample_scores(path: Path, metrics: Sequence[str]) -> tuple[list[dict[str, Any]], dict[str, Rows]]:
     """Read what was counted per sample.
 
     Returns:
-        The samples' `id`, `state`, `answer` and `groups`, and one metric's row of each, shape (samples, columns).
+        The samples' `id`, `state`, `answer` and `groups`, and by the metric's name its rows, shape (samples, columns).
 
     Raises:
         RunDamagedError: The file is missing or of another form.
     """
     try:
         lines = [json.loads(line) for line in path.read_bytes().splitlines()]
-        rows = np.array([line.pop("counted")[metric] for line in lines], dtype=np.float64)
+        counted = [line.pop("counted") for line in lines]
+        rows = {name: np.array([one[name] for one in counted], dtype=np.float64) for name in metrics}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunDamagedError(f"{path}: no sample scores of {metric!r} in it ({error}); score the run again") from error
+        names = ", ".join(metrics)
+        raise RunDamagedError(f"{path}: no sample scores of {names} in it ({error}); score the run again") from error
     return lines, rows

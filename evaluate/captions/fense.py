@@ -68,13 +68,7 @@ def load_sentence_similarity() -> "SentenceSimilarity":
     Raises:
         MetricUnavailableError: It is not there, or not whole.
     """
-    folder = fense_home() / "sbert"
-    if not folder.is_dir():
-        raise MetricUnavailableError(
-            f"{folder}: no such folder; put all files of {SENTENCE_MODEL} into it, "
-            "or name the folder above it in FENSE_HOME"
-        )
-    return SentenceSimilarity(folder)
+    return SentenceSimilarity(_folder_of("sbert", contents=f"all files of {SENTENCE_MODEL} into it"))
 
 
 def load_error_detector() -> "FluencyErrorDetector":
@@ -83,13 +77,17 @@ def load_error_detector() -> "FluencyErrorDetector":
     Raises:
         MetricUnavailableError: It is not there, or not whole.
     """
-    folder = fense_home() / "echecker"
+    beside = "config.json, tokenizer_config.json and vocab.txt of google-bert/bert-base-uncased"
+    return FluencyErrorDetector(_folder_of("echecker", contents=f"{ERROR_CHECKPOINT_URL} into it with {beside}"))
+
+
+def _folder_of(name: str, *, contents: str) -> Path:
+    folder = fense_home() / name
     if not folder.is_dir():
         raise MetricUnavailableError(
-            f"{folder}: no such folder; put {ERROR_CHECKPOINT_URL} into it with config.json, tokenizer_config.json and "
-            "vocab.txt of google-bert/bert-base-uncased, or name the folder above it in FENSE_HOME"
+            f"{folder}: no such folder; put {contents}, or name the folder above it in FENSE_HOME"
         )
-    return FluencyErrorDetector(folder)
+    return folder
 
 
 def penalised(scores: NDArray[np.float64], error_probabilities: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -14,8 +14,8 @@ letter for letter, with ", " between them; the classes are those that occur amon
 occurs among answers only counts as 0. Average precision of plain label lists is little more than precision times
 recall, and not comparable with one of scores.
 
-An answer that names no label, though it says something, is unparsed and claims none. A failed sample takes the worst
-ranking: its false labels above, its true ones below all others.
+An answer that names no label, though it says something, is unparsed and claims none: last in every ranking. A failed
+sample counts worse than any answer could: its false labels rank above all, its true ones are never found.
 """
 
 import json
@@ -26,7 +26,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluate.errors import ManifestError, RequestError
 from evaluate.metrics.base import Judged, MetricSettings, Weights, ratio
 from evaluate.metrics.classification import LabelForm
 from evaluate.types import Rows
@@ -47,8 +46,6 @@ class MeanAveragePrecision(LabelForm):
 
     def __init__(self, settings: MetricSettings | None = None) -> None:
         super().__init__(settings)
-        if not self.choices:
-            raise RequestError(f"metric {self.name!r} needs the task's label set; add `choices` to the task")
         self.columns = (*(f"{what}:{label}" for what in ("score", "true") for label in self.choices), "unparsed")
 
     def rows(self, items: Iterable[Judged]) -> Rows:
@@ -71,12 +68,7 @@ class MeanAveragePrecision(LabelForm):
     def _truth(self, item: Judged) -> NDArray[np.float64]:
         truth = np.zeros(len(self.choices))
         for label in filter(None, item.references):
-            index = self._index.get(self.normalizer(label))
-            if index is None:
-                raise ManifestError(
-                    f"sample {item.sample_id!r}: reference {label!r} is none of the choices: {', '.join(self.choices)}"
-                )
-            truth[index] = 1
+            truth[self.index_of(item, label)] = 1
         return truth
 
     def _split(self, rows: Rows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -36,6 +36,8 @@ class LabelForm(Metric):
 
     def __init__(self, settings: MetricSettings | None = None) -> None:
         super().__init__(settings)
+        if self.needs_choices and not self.choices:
+            raise RequestError(f"metric {self.name!r} needs the task's label set; add `choices` to the task")
         self._index = self._index_of_forms()  # normalised label to its position among the choices
 
     def default_normalizer(self) -> str:
@@ -46,6 +48,19 @@ class LabelForm(Metric):
         if self.settings.protocol:
             answer = answer.lstrip() if self.settings.protocol == "qwen2-audio" else answer.strip()
         return self.normalizer(answer)
+
+    def index_of(self, item: Judged, label: str) -> int:
+        """Return the position of a reference among the choices.
+
+        Raises:
+            ManifestError: It is none of them.
+        """
+        index = self._index.get(self.normalizer(label))
+        if index is None:
+            raise ManifestError(
+                f"sample {item.sample_id!r}: reference {label!r} is none of the choices: {', '.join(self.choices)}"
+            )
+        return index
 
     def _index_of_forms(self) -> dict[str, int]:
         """Return the normalised form of each choice and its position.
@@ -105,28 +120,15 @@ class _PerClass(LabelForm):
     higher_is_better, needs_choices = True, True
     columns = ("reference", "answer")
 
-    def __init__(self, settings: MetricSettings | None = None) -> None:
-        super().__init__(settings)
-        if not self.choices:
-            raise RequestError(f"metric {self.name!r} needs the task's label set; add `choices` to the task")
-
     def rows(self, items: Iterable[Judged]) -> Rows:
         counted = (self._classes_of(item) for item in items)
         rows: Rows = np.fromiter(counted, dtype=np.dtype((np.float64, 2)))
         return rows
 
     def _classes_of(self, item: Judged) -> tuple[int, int]:
-        truths = [self._index_of(item, text) for text in item.references]
+        truths = [self.index_of(item, text) for text in item.references]
         guess = NO_CLASS if item.answer is None else self._index.get(self.form(item.answer), NO_CLASS)
         return (guess if guess in truths else truths[0], guess)
-
-    def _index_of(self, item: Judged, label: str) -> int:
-        index = self._index.get(self.normalizer(label))
-        if index is None:
-            raise ManifestError(
-                f"sample {item.sample_id!r}: reference {label!r} is none of the choices: {', '.join(self.choices)}"
-            )
-        return index
 
     def value(self, rows: Rows, weights: Weights | None = None) -> NDArray[np.float64]:
         weights = np.ones(len(rows)) if weights is None else weights

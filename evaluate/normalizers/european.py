@@ -292,12 +292,13 @@ def _spanish_time(match: re.Match[str]) -> str:
     return f"{ {1: 'una', 21: 'veintiuna'}.get(hour, hour) } {minutes or ''} "
 
 
-def _spanish_ordinal(match: re.Match[str]) -> str:
-    ordinal = _say(int(match["number"]), SPANISH, "ordinal")
+def _gendered_ordinal(match: re.Match[str], language: _Language) -> str:
+    """Return 3º or 3ª in Spanish or Italian, whose feminine ends in -a."""
+    ordinal = _say(int(match["number"]), language, "ordinal")
     return (ordinal if match["gender"] == "º" else ordinal[:-1] + "a") + " "
 
 
-SPANISH = _Language(
+SPANISH: _Language = _Language(
     code="es",
     comma="coma",
     point="punto",
@@ -312,7 +313,10 @@ SPANISH = _Language(
         (re.compile(rf"{_CLOCK}:{_MINUTES}"), _spanish_time),
         (re.compile(rf"{_ALONE}1\.?er\b"), "primer"),
         (re.compile(rf"{_ALONE}3\.?er\b"), "tercer"),
-        (re.compile(rf"{_ALONE}(?P<number>[1-9]|10)\.?(?P<gender>[ºª])"), _spanish_ordinal),
+        (
+            re.compile(rf"{_ALONE}(?P<number>[1-9]|10)\.?(?P<gender>[ºª])"),
+            lambda match: _gendered_ordinal(match, SPANISH),
+        ),
         (re.compile(r"(?<=[0-9])\.?[ºª]"), " "),  # said as a cardinal beyond ten, and spelled wrongly by the library
     ),
     mend=(
@@ -329,12 +333,7 @@ def _italian_time(match: re.Match[str]) -> str:
     return f"{'una' if hour == 1 else hour} {f'e {minutes}' if minutes else ''} "
 
 
-def _italian_ordinal(match: re.Match[str]) -> str:
-    ordinal = _say(int(match["number"]), ITALIAN, "ordinal")
-    return (ordinal if match["gender"] == "º" else ordinal[:-1] + "a") + " "
-
-
-ITALIAN = _Language(
+ITALIAN: _Language = _Language(
     code="it",
     comma="virgola",
     point="punto",
@@ -347,7 +346,10 @@ ITALIAN = _Language(
         (re.compile(r"(?<=[0-9])(\s?)º(?=\s?C\b)"), r"\1°"),
         (_NUMERO, "numero "),
         (re.compile(rf"{_CLOCK}:{_MINUTES}"), _italian_time),
-        (re.compile(rf"{_ALONE}(?P<number>[1-9][0-9]{{0,2}})(?P<gender>[ºª])"), _italian_ordinal),
+        (
+            re.compile(rf"{_ALONE}(?P<number>[1-9][0-9]{{0,2}})(?P<gender>[ºª])"),
+            lambda match: _gendered_ordinal(match, ITALIAN),
+        ),
         (re.compile(rf"{_ALONE}1°(?!\s?C\b)"), "primo "),  # a degree would be "un grado"; 2° and on are ambiguous
     ),
     mend=(

@@ -68,7 +68,7 @@ def test_runs_that_cannot_be_compared_are_errors(otoscope: Command, score: Comma
     assert (result.status, "1 samples are in one run only, e.g. '11-22-0000'" in result.stderr) == (2, True)
     lines.unlink()
     result = otoscope("compare", run, run)
-    assert (result.status, "no sample scores of 'wer' in it" in result.stderr) == (4, True)
+    assert (result.status, "no sample scores of wer, cer, ser in it" in result.stderr) == (4, True)
 
 
 def test_right_or_wrong_answers_get_mcnemar_s_exact_test(otoscope: Command, score: Command) -> None:

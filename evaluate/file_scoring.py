@@ -1,0 +1,172 @@
+"""Scoring two files, references and predictions, where there is no task to say how and no run to leave."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from evaluate.answers import create_extractor
+from evaluate.errors import ManifestError, RequestError
+from evaluate.manifest import ReferenceRow, read_hypotheses, read_references
+from evaluate.metrics import create_metric
+from evaluate.metrics import registry as metric_registry
+from evaluate.metrics.base import Judged, Metric, MetricSettings
+from evaluate.normalizers import create_normalizer
+from evaluate.results import SCHEMA
+from evaluate.sample_scores import write_sample_scores
+from evaluate.scores import count_samples, score_rows
+from evaluate.scoring import ScoringOptions, extractor_part, state_of
+from evaluate.statistics import Bootstrap
+from evaluate.types import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class GivenSettings:
+    """What a task says of its metrics, said by the user where there is no task."""
+
+    language: str | None = None  # None: what the references file says
+    normalizer: str | None = None  # None: the default of metric and language
+    choices: tuple[str, ...] = ()  # (): every label among the references
+    protocol: str = ""
+    extractor: str | None = None  # None: the whole text is the answer
+
+
+def score_files(
+    references: Path,
+    predictions: Path,
+    *,
+    metrics: Sequence[str],
+    given: GivenSettings,
+    options: ScoringOptions,
+    samples: Path | None = None,
+) -> dict[str, Any]:
+    """Score a predictions file against a references file; no task, no run.
+
+    Args:
+        references: JSONL of `{"id", "references"}`.
+        predictions: JSONL of `{"id", "hypothesis"}`, the same ids.
+        metrics: Names of metrics.
+        given: What a task would say.
+        options: What the user says.
+        samples: Where to write a line per sample, as a run has them in sample_scores.jsonl; None: nowhere.
+
+    Returns:
+        A scores document without task, split and model.
+
+    Raises:
+        RequestError: A line is wrong, the ids differ, a name is unknown, or the lines name several languages.
+    """
+    truth, answers = read_references(references), read_hypotheses(predictions)
+    for sample_id in truth:
+        if sample_id not in answers:
+            raise ManifestError(
+                f"{predictions}: no line for id {sample_id!r} of {references}; every id must be answered"
+            )
+    for sample_id in answers:
+        if sample_id not in truth:
+            raise ManifestError(f"{predictions}: id {sample_id!r} is unknown, it is not in {references}")
+    options.refuse_idle(metrics)
+    if samples is not None:
+        _refuse_unwritable(samples, references, predictions)
+    language = _language_of_file(references, truth, given)
+    kinds: dict[str, type[Metric]] = {name: metric_registry.get(name) for name in metrics}
+    if given.extractor:
+        _refuse_texts(kinds)
+    needs_labels = given.choices or given.extractor or any(kind.needs_choices for kind in kinds.values())
+    labels = _labels(references, truth, given, language) if needs_labels else ()
+    scorers = []
+    for name, kind in kinds.items():
+        choices = labels if kind.needs_choices else given.choices
+        settings = MetricSettings(language, given.normalizer, choices, given.protocol)
+        scorers.append(create_metric(name, options.complete(settings)))
+    extract = create_extractor(given.extractor) if given.extractor else None
+
+    def items() -> Iterator[Judged]:
+        for sample_id, row in truth.items():
+            answer = answers[sample_id]
+            judged = partial(
+                Judged,
+                sample_id,
+                row.references,
+                groups=row.groups,
+                question=row.question,
+                source_text=row.source_text,
+            )
+            if isinstance(answer, Failure):
+                yield judged(None, "failed")
+            else:
+                extracted = extract(answer, labels) if extract else answer
+                yield judged(extracted, state_of(extracted))
+
+    counted = count_samples(scorers, items)
+    if samples is not None:
+        write_sample_scores(samples, items(), scorers, counted.rows)
+    return {
+        "schema": SCHEMA,
+        "task": None,
+        "split": None,
+        "model": None,
+        "references": str(references),
+        "predictions": str(predictions),
+        "primary": scorers[0].name,
+        **score_rows(
+            scorers,
+            items(),
+            counted,
+            Bootstrap(seed=options.seed),
+            scope=extractor_part(given.extractor or ""),
+        ),
+    }
+
+
+def _refuse_unwritable(samples: Path, *inputs: Path) -> None:
+    if not samples.parent.is_dir():
+        raise RequestError(f"{samples}: there is no folder {samples.parent}; make it, or name another file")
+    if any(samples.exists() and one.exists() and samples.samefile(one) for one in inputs):
+        raise RequestError(f"{samples}: is one of the files that are read; name another file for --samples")
+
+
+def _language_of_file(path: Path, truth: Mapping[str, ReferenceRow], given: GivenSettings) -> str:
+    languages = {row.language for row in truth.values() if row.language}
+    if given.language is None and len(languages) > 1:
+        raise RequestError(
+            f"{path}: lines name several languages ({', '.join(sorted(languages))}), each with a normaliser; "
+            "score them apart, or give one --language"
+        )
+    return given.language or next(iter(languages), "")
+
+
+def _refuse_texts(kinds: Mapping[str, type[Metric]]) -> None:
+    for name, kind in kinds.items():
+        if not kind.over_labels:
+            raise RequestError(f"--extractor reads labels, which are nothing to metric {name!r}; leave one of them out")
+
+
+def _labels(path: Path, truth: Mapping[str, ReferenceRow], given: GivenSettings, language: str) -> tuple[str, ...]:
+    """Return the label set: what was given, or else the references, each once whatever its case and marks.
+
+    Raises:
+        RequestError: A reference is none of the given labels, or two that are not spelt alike become one.
+    """
+    form = create_normalizer(given.normalizer or ("none" if given.protocol else "basic"), language=language)
+    texts = dict.fromkeys(text for row in truth.values() for text in row.references if text)
+    if given.choices:
+        known = {form(label) for label in given.choices}
+        strange = next((text for text in texts if form(text) not in known), None)
+        if strange is not None:
+            raise RequestError(f"{path}: reference {strange!r} is none of the choices: {', '.join(given.choices)}")
+        return given.choices
+    first_with: dict[str, str] = {}
+    for text in texts:
+        first = first_with.setdefault(form(text), text)
+        if _core(first) != _core(text):
+            raise RequestError(
+                f"references {first!r} and {text!r} are one label after normalising with {form.name!r}; "
+                "give --normalizer none, or the labels with --choices"
+            )
+    return tuple(first_with[key] for key in sorted(first_with))
+
+
+def _core(text: str) -> str:
+    return " ".join(text.casefold().split()).strip(".,;:!?\"' ")
