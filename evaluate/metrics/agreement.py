@@ -16,6 +16,7 @@ eval_audio/evaluate_aqa.py at b50fb958, whose exact match is kept under the prot
 where no case is yes or no; here there is no value then, with the reason.
 """
 
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -37,9 +38,9 @@ class _Agreement(LabelForm, CountMetric):
     columns = ("correct_yes_no", "yes_no", "correct_single_word", "single_word", "left_out")
     undefined = "no question is counted by this rule"
 
+    @abstractmethod
     def cases(self, answers: list[str]) -> Iterable[str]:
         """Return the answers that the model's is held to, of all that the annotators gave to a question."""
-        raise NotImplementedError
 
     def count(self, *, references: tuple[str, ...], answer: str | None) -> tuple[float, ...]:
         said = None if answer is None else self.form(answer)

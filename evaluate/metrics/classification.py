@@ -16,6 +16,7 @@ Under the protocols `qwen-audio` and `qwen2-audio` an answer is right only if it
 after white space at both ends (qwen2-audio: at its start only) is taken off, as in those evaluations.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Any
 
@@ -138,11 +139,11 @@ class _PerClass(LabelForm):
         support, predicted, tp = [weights @ which.astype(np.float64) for which in (truth, guess, truth & guess)]
         return self.average(tp, fn=support - tp, fp=predicted - tp)
 
+    @abstractmethod
     def average(
         self, tp: NDArray[np.float64], *, fn: NDArray[np.float64], fp: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Return the average over classes of counts of shape (..., classes)."""
-        raise NotImplementedError
+        """Return the average over classes of counts, (..., classes) to (...)."""
 
     def sample_values(self, rows: Rows) -> NDArray[np.float64]:
         right: NDArray[np.bool_] = rows[:, 0] == rows[:, 1]

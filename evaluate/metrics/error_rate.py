@@ -18,6 +18,7 @@ Chinese counts characters, as there.
 """
 
 import re
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,9 +93,9 @@ class _ErrorRate(CountMetric):
     def default_normalizer(self) -> str | None:
         return self.settings.protocol or None  # each published recipe is a normaliser of its own
 
+    @abstractmethod
     def units(self, text: str) -> list[str] | str:
         """Return the units of a normalised text."""
-        raise NotImplementedError
 
     def count(self, *, references: tuple[str, ...], answer: str | None) -> tuple[float, ...]:
         truths = [self.units(self.normalizer(text)) for text in references]

@@ -18,6 +18,7 @@ sample without an answer counts as an empty translation.
 """
 
 import re
+from abc import abstractmethod
 from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
@@ -48,10 +49,10 @@ class _SacreBleu(SummedMetric):
     def default_normalizer(self) -> str:
         return "none"
 
-    @cached_property
+    @property
+    @abstractmethod
     def scorer(self) -> Any:
-        """Sacrebleu's own metric, set up for the language."""
-        raise NotImplementedError
+        """The metric of sacrebleu itself, set up for the language."""
 
     def rows(self, items: Iterable[Judged]) -> Rows:
         read = [(item.answer or "", item.references) for item in items]
