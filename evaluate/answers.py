@@ -3,24 +3,35 @@
 What a rule cannot read is unparsed (None), and so wrong.
 
 exact        the text is a choice letter for letter, but for white space at both ends
-normalized   … but for case, punctuation and spacing
+normalized   … but for case, punctuation and spacing, or is another name of it that the task lists
 letter       the text names one option by its letter, A for the first choice: "B", "(b) tap", "The answer is B."
-named        the text is a choice, or exactly one choice stands in it as whole words
+named        the text is a choice, or exactly one choice stands in it as whole words, by whatever name
 closest      the choice whose spelling is nearest, if it is near enough and no other is as near
 """
 
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from string import ascii_uppercase
+from typing import Protocol
 
 from rapidfuzz.distance import OSA
 
 from evaluate.errors import RequestError
 from evaluate.registry import unknown_name
 
-Extractor = Callable[[str, Sequence[str]], str | None]
+Aliases = Mapping[str, Sequence[str]]  # choice to other ways of saying it
+NO_ALIASES: Aliases = {}
+
+
+class Extractor(Protocol):
+    """A rule by which an answer is read out of a text."""
+
+    def __call__(self, text: str, choices: Sequence[str], aliases: Aliases = NO_ALIASES) -> str | None:
+        """Return one of the choices, or None where the text gives none."""
+        ...
+
 
 DEFAULT_EXTRACTOR = "named"
 # A letter by itself or with what follows it in lists, at the start; or behind a phrase that announces it. A bare one
@@ -52,13 +63,14 @@ def create_extractor(name: str) -> Extractor:
     return EXTRACTORS[name]
 
 
-def exact_choice(text: str, choices: Sequence[str]) -> str | None:
-    """Return the choice that a text is, letter for letter."""
+def exact_choice(text: str, choices: Sequence[str], aliases: Aliases = NO_ALIASES) -> str | None:
+    """Return the choice that a text is, letter for letter; no other name counts."""
+    del aliases
     stripped = text.strip()
     return stripped if stripped in choices else None
 
 
-def match_choice(text: str, choices: Sequence[str]) -> str | None:
+def match_choice(text: str, choices: Sequence[str], aliases: Aliases = NO_ALIASES) -> str | None:
     """Return the choice that a text is, or None.
 
     It is one if it is spelt so, or but for case, punctuation and spacing; of choices that differ in nothing else
@@ -66,15 +78,16 @@ def match_choice(text: str, choices: Sequence[str]) -> str | None:
     """
     if (exact := exact_choice(text, choices)) is not None:
         return exact
-    return _by_plain_form(choices).get(_plain(text))
+    return _by_plain_form(choices, aliases).get(_plain(text))
 
 
-def choice_of_letter(text: str, choices: Sequence[str]) -> str | None:
+def choice_of_letter(text: str, choices: Sequence[str], aliases: Aliases = NO_ALIASES) -> str | None:
     """Return the choice whose letter a text names, or None where it names none, or more than one anywhere.
 
     Raises:
         RequestError: There are more choices than letters.
     """
+    del aliases
     if len(choices) > len(ascii_uppercase):
         raise RequestError(f"extractor 'letter': {len(choices)} choices, expected at most {len(ascii_uppercase)}")
     options = set(ascii_uppercase[: len(choices)])
@@ -90,39 +103,39 @@ def _letters(groups: Iterable[Sequence[str | None]]) -> set[str]:
     return {letter.upper() for of_one in groups for letter in of_one if letter}
 
 
-def extract_choice(text: str, choices: Sequence[str]) -> str | None:
+def extract_choice(text: str, choices: Sequence[str], aliases: Aliases = NO_ALIASES) -> str | None:
     """Return the one choice that a text names, or None.
 
     The text is a choice (`match_choice`), or exactly one choice stands in it as whole words (a choice inside a longer
     named one does not count: "bus stop" is not also "bus").
     """
-    if (matched := match_choice(text, choices)) is not None:
+    if (matched := match_choice(text, choices, aliases)) is not None:
         return matched
-    by_plain = _by_plain_form(choices)
-    named = []
+    by_plain = _by_plain_form(choices, aliases)
+    named = set()
     rest = f" {_plain(text)} "
-    for label in sorted(by_plain, key=len, reverse=True):
-        if f" {label} " in rest:
-            named.append(by_plain[label])
-            rest = rest.replace(f" {label} ", " \0 ")
-    return named[0] if len(named) == 1 else None
+    for form in sorted(by_plain, key=len, reverse=True):
+        if f" {form} " in rest:
+            named.add(by_plain[form])
+            rest = rest.replace(f" {form} ", " \0 ")
+    return named.pop() if len(named) == 1 else None
 
 
-def closest_choice(text: str, choices: Sequence[str]) -> str | None:
+def closest_choice(text: str, choices: Sequence[str], aliases: Aliases = NO_ALIASES) -> str | None:
     """Return the choice of which a text is a misspelling, or None where it is of none or of two.
 
     A misspelling is one slip away: a letter that is missing, added, wrong, or has changed places with its neighbour.
     Choices of up to three letters must be spelt right.
     """
-    if (matched := match_choice(text, choices)) is not None:
+    if (matched := match_choice(text, choices, aliases)) is not None:
         return matched
     plain = _plain(text)
-    near = [
+    near = {
         choice
-        for form, choice in _by_plain_form(choices).items()
+        for form, choice in _by_plain_form(choices, aliases).items()
         if len(form) > 3 and OSA.distance(plain, form, score_cutoff=1) <= 1
-    ]
-    return near[0] if len(near) == 1 else None
+    }
+    return near.pop() if len(near) == 1 else None
 
 
 EXTRACTORS: dict[str, Extractor] = {
@@ -134,10 +147,13 @@ EXTRACTORS: dict[str, Extractor] = {
 }
 
 
-def _by_plain_form(choices: Sequence[str]) -> dict[str, str]:
+def _by_plain_form(choices: Sequence[str], aliases: Aliases = NO_ALIASES) -> dict[str, str]:
     """Return plain form to choice, without the forms that are empty or shared by several choices."""
     forms = Counter(map(_plain, choices))
-    return {plain: choice for choice in choices if forms[plain := _plain(choice)] == 1 and plain}
+    found = {plain: choice for choice in choices if forms[plain := _plain(choice)] == 1 and plain}
+    others = {(_plain(name), choice) for choice in choices for name in aliases.get(choice, ())}
+    claims = Counter(form for form, _ in others)
+    return found | {form: choice for form, choice in others if claims[form] == 1 and form and form not in forms}
 
 
 def _plain(text: str) -> str:

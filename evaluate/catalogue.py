@@ -40,7 +40,7 @@ def describe_task(task: type[Task]) -> Description:
     return {
         "name": task.name,
         "kind": task.kind,
-        "languages": [task.language] if task.language else [],
+        "languages": list(task.languages or filter(None, [task.language])),
         "splits": list(task.splits),
         "default_splits": list(task.default_splits),
         "primary": task.metrics[0],
@@ -49,6 +49,7 @@ def describe_task(task: type[Task]) -> Description:
         "official_sizes": dict(task.official_sizes),
         "choices": list(task.choices),
         "prompt": task.prompt,
+        "protocols": list(task.protocols),
         "source": task.source,
         "description": task.description or _first_line(task),
     }

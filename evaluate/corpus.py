@@ -1,13 +1,54 @@
-"""What readers of speech corpora share: transcript files, and audio paired with transcripts."""
+"""What readers of corpora share: folders, transcript files, tables, and audio paired with what is said of it.
 
+Every reader makes `Row`s, as a manifest does, so that a task turns a row into a sample in one place, wherever the row
+comes from. What is not whole is counted, never repaired.
+"""
+
+import csv
+import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
-from evaluate.errors import CorpusAbsentError, CorpusError, ManifestError
+from evaluate.errors import CorpusError, ManifestError
 from evaluate.manifest import Row
-from evaluate.task import Coverage, Split, Task
-from evaluate.types import AudioRef, Sample
+from evaluate.types import AudioRef
+
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusRows:
+    """One split of a corpus as its own files give it; rows whose audio is not there are among them."""
+
+    rows: Sequence[Row]
+    untranscribed: tuple[str, ...] = ()  # ids with audio that the corpus's lists say nothing of
+
+
+def find_folder(parent: Path, names: Sequence[str]) -> Path:
+    """Return the folder that has one of the names, or else one that differs in case and punctuation only.
+
+    Returns:
+        Where it is, or `parent/names[0]` if there is none: where it was looked for.
+    """
+    for name in names:
+        if (parent / name).is_dir():
+            return parent / name
+    wanted = {canonical(name) for name in names}
+    there = sorted(path for path in parent.iterdir() if path.is_dir()) if parent.is_dir() else []
+    return next((path for path in there if canonical(path.name) in wanted), parent / names[0])
+
+
+def subfolders(folder: Path) -> tuple[str, ...]:
+    """Return the names of a folder's own folders, sorted; () where it is not there."""
+    return tuple(sorted(path.name for path in folder.iterdir() if path.is_dir())) if folder.is_dir() else ()
+
+
+def canonical(name: str) -> str:
+    """Return a name's letters and digits, in lower case: what is left of it when systems rename files."""
+    return re.sub(r"[\W_]+", "", name.casefold())
 
 
 def read_transcripts(paths: Sequence[Path]) -> dict[str, str]:
@@ -18,13 +59,7 @@ def read_transcripts(paths: Sequence[Path]) -> dict[str, str]:
     """
     transcripts: dict[str, str] = {}
     for path in paths:
-        try:
-            lines = path.read_text(encoding="utf-8-sig").split("\n")  # some editors add a byte order mark
-        except UnicodeDecodeError as error:
-            raise ManifestError(f"{path}: not UTF-8 ({error.reason}); restore the corpus's own file") from error
-        except OSError as error:
-            raise ManifestError(f"{path}: cannot be read ({error.strerror}), expected transcripts") from error
-        for number, line in enumerate(lines, start=1):
+        for number, line in enumerate(read_text(path).split("\n"), start=1):
             if not line.strip():
                 continue
             utterance, *text = line.split(None, 1)
@@ -32,6 +67,65 @@ def read_transcripts(paths: Sequence[Path]) -> dict[str, str]:
                 raise ManifestError(f"{path}:{number}: utterance {utterance!r} has a transcript already")
             transcripts[utterance] = text[0].strip() if text else ""
     return transcripts
+
+
+def read_text(path: Path) -> str:
+    """Read one of a corpus's own text files.
+
+    Raises:
+        ManifestError: It is missing or not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")  # some editors add a byte order mark
+    except UnicodeDecodeError as error:
+        raise ManifestError(f"{path}: not UTF-8 ({error.reason}); restore the corpus's own file") from error
+    except OSError as error:
+        raise ManifestError(f"{path}: cannot be read ({error.strerror}), expected a list of the corpus") from error
+
+
+def read_json(path: Path) -> Any:
+    """Read one of a corpus's own JSON files.
+
+    Raises:
+        ManifestError: It is missing, not UTF-8 or not JSON.
+    """
+    try:
+        return json.loads(read_text(path))
+    except ValueError as error:
+        raise ManifestError(f"{path}: not valid JSON ({error}); restore the corpus's own file") from error
+
+
+def read_table(
+    path: Path, *, columns: Sequence[str], delimiter: str = ",", header: Sequence[str] | None = None
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield each row's place, `file:line`, and its cells by column; empty lines are passed over.
+
+    Args:
+        path: The file.
+        columns: Those that must be there.
+        delimiter: Between the cells; with tabs a quotation mark is a character like any other.
+        header: Names of the columns, for files that have none.
+
+    Raises:
+        ManifestError: The file cannot be read, lacks a column, or a row has too few cells.
+    """
+    lines = read_text(path).split("\n")  # not splitlines: U+2028 and its like stand inside of sentences
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+    reader: csv.DictReader[str] = csv.DictReader(
+        (line + "\n" for line in lines), header and tuple(header), delimiter=delimiter, quoting=quoting
+    )
+    missing = [column for column in columns if column not in (reader.fieldnames or ())]
+    if missing:
+        raise ManifestError(
+            f"{path}: lacks the column {missing[0]!r}, found {', '.join(reader.fieldnames or ['nothing'])}; is it the "
+            "corpus's own file?"
+        )
+    for cells in reader:
+        where = f"{path}:{reader.line_num}"
+        short = [column for column in columns if cells[column] is None]
+        if short:
+            raise ManifestError(f"{where}: has no cell for {short[0]!r}, expected {', '.join(columns)}")
+        yield where, {key: (cell or "").rstrip("\r") for key, cell in cells.items() if isinstance(key, str)}
 
 
 def audio_by_stem(paths: Iterable[Path]) -> dict[str, Path]:
@@ -48,40 +142,42 @@ def audio_by_stem(paths: Iterable[Path]) -> dict[str, Path]:
     return found
 
 
-def paired_split(
-    name: str,
-    *,
-    audio: Mapping[str, Path],
-    transcripts: Mapping[str, str],
-    official: int | None,
-    make_sample: Callable[[str, AudioRef, str], Sample],
-) -> Split:
-    """Pair audio files with transcripts by utterance id; what lacks its other half is counted, not an error.
+def audio_files(folder: Path, pattern: str = "*") -> dict[str, Path]:
+    """Return utterance id to file for the audio in a folder."""
+    return audio_by_stem(path for path in folder.glob(pattern) if path.suffix.lower() in AUDIO_SUFFIXES)
+
+
+def paired_rows(
+    folder: Path, *, audio: Mapping[str, Path], transcripts: Mapping[str, str], split: str = ""
+) -> CorpusRows:
+    """Pair audio files with transcripts by utterance id, in the order of the ids: it is part of the run.
 
     Args:
-        name: Of the split.
+        folder: Where audio that is missing would be, for messages.
         audio: Utterance id to file.
         transcripts: Utterance id to text, only of this split.
-        official: How many utterances the published split has, None if unknown.
-        make_sample: Makes a sample of utterance id, audio and transcript.
+        split: Its name.
     """
-    found = sorted(audio.keys() & transcripts.keys())  # sorted: the order is part of the run
-    return Split(
-        name,
-        tuple(make_sample(utterance, AudioRef(audio[utterance]), transcripts[utterance]) for utterance in found),
-        Coverage(
-            found=len(found),
-            official=official,
-            missing_audio=tuple(sorted(transcripts.keys() - audio.keys())),
-            untranscribed=tuple(sorted(audio.keys() - transcripts.keys())),
-        ),
-    )
+    rows = [
+        Row(
+            where=str(folder),
+            id=utterance,
+            audio=(AudioRef(audio.get(utterance, folder / utterance)),),
+            references=(transcripts[utterance],),
+            split=split,
+        )
+        for utterance in sorted(transcripts)
+    ]
+    return CorpusRows(rows, tuple(sorted(audio.keys() - transcripts.keys())))
 
 
-def rows_of_split(rows: Sequence[Row], split: str) -> list[Row]:
-    """Return the rows whose own `split` or `source` names a split, e.g. `librispeech_test_clean` for `test-clean`."""
-    wanted = f"-{_canonical(split)}-"
-    return [row for row in rows if wanted in f"-{_canonical(row.split)}-"]
+def rows_of_split(rows: Sequence[Row], names: Sequence[str]) -> list[Row]:
+    """Return the rows whose own `split` or `source` holds one of the names as whole words.
+
+    `librispeech_test_clean` holds `test-clean`.
+    """
+    wanted = [f"-{_dashed(name)}-" for name in names]
+    return [row for row in rows if any(name in f"-{_dashed(row.split)}-" for name in wanted)]
 
 
 def name_no_split(rows: Sequence[Row]) -> bool:
@@ -89,41 +185,13 @@ def name_no_split(rows: Sequence[Row]) -> bool:
     return not any(row.split for row in rows)
 
 
-def manifest_split(task: Task, split: str, rows: Sequence[Row], make_sample: Callable[[Row], Sample]) -> Split:
-    """Make a split of manifest rows; rows whose audio is not there are counted, not an error.
-
-    Args:
-        task: Whose split it is.
-        split: Its name.
-        rows: All of one split.
-        make_sample: Makes a sample of a row.
-
-    Raises:
-        CorpusAbsentError: There are no rows, or none has its audio.
-        ManifestError: A row is in another language than the task.
-    """
+def merged(rows: Iterable[Row], combine: Callable[[Row, Row], Row]) -> list[Row]:
+    """Return one row per id, in the order in which ids first come, made of all rows with that id."""
+    found: dict[str, Row] = {}
     for row in rows:
-        if task.language and row.language not in ("", task.language):
-            raise ManifestError(
-                f"{row.where}: sample {row.id!r}: language is {row.language!r}, but it would be scored by the task's, "
-                f"{task.language!r}; make it a task of its own"
-            )
-    found = [row for row in rows if row.has_audio]
-    if not found:
-        first = f" (first: {rows[0].audio[0].path})" if rows and rows[0].audio else ""
-        what = (
-            f"none of the manifest's {len(rows)} audio files is there{first}"
-            if rows
-            else "the manifest has no line of it"
-        )
-        raise CorpusAbsentError(
-            f"{task.name}:{split}: {what}; paths are taken relative to the manifest or to --data-dir, and splits from "
-            "the lines' own `split` or `source`"
-        )
-    missing = tuple(row.id for row in rows if not row.has_audio)
-    official = task.official_sizes.get(split)
-    return Split(split, tuple(make_sample(row) for row in found), Coverage(len(found), official, missing))
+        found[row.id] = combine(found[row.id], row) if row.id in found else row
+    return list(found.values())
 
 
-def _canonical(name: str) -> str:
+def _dashed(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")

@@ -3,6 +3,7 @@
     OtoscopeError
     ├── RequestError             exit 2: the person who typed the command
     │   ├── UnknownNameError         no task, model, metric, normaliser or split of that name
+    │   ├── ProtocolError            a published evaluation that does not cover the task
     │   ├── CorpusError              a corpus is not whole though that was asked, or contradicts itself
     │   │   └── CorpusAbsentError        a corpus or split is not where it was looked for
     │   └── ManifestError            a line of a manifest, transcript or predictions file
@@ -33,6 +34,10 @@ class RequestError(OtoscopeError):
 
 class UnknownNameError(RequestError):
     """A name that no table holds; the message offers near matches."""
+
+
+class ProtocolError(RequestError):
+    """A published evaluation does not cover a task."""
 
 
 class CorpusError(RequestError):

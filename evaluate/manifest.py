@@ -1,23 +1,29 @@
 """Reading JSONL lists: manifests of samples, references files, predictions files. Nothing is repaired or dropped.
 
-Two forms of manifest are read:
+Three forms of manifest are read:
 
     {"id": "k-1", "audio": "clips/1.wav", "references": ["kettle"]}       this project's own
-    {"audio": "clips/1.wav", "gt": "kettle", "source": "kitchen_test"}    that of the Qwen-Audio evaluation
+    {"audio": "clips/1.wav", "gt": "kettle", "source": "kitchen_test"}    that of the Qwen-Audio evaluations
+    {"id": 7, "audio": "clips/1.wav", "query": "What boils?"}             that of Qwen2-Audio's chat evaluation
 
 In the own form `audio` may be a list or absent, and `start_s`, `duration_s`, `language`, `question`, `source_text`,
-`split` and `groups` may be given; other fields are the user's own. In the Qwen-Audio form the id is the file's name
-without its suffix and `source` says the split.
+`split` and `groups` may be given; other fields are the user's own. A conversation has `turns` in place of `audio` and
+`question`: `{"role": "user", "text": "…", "audio": "clips/1.wav"}` each, the last one the user's, which is answered. In
+the Qwen-Audio form the id is the file's name without its suffix and `source` says the split; in that of the chat
+evaluation there is no reference.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from evaluate.errors import ManifestError
-from evaluate.types import AudioRef, Failure, primary_subtag
+from evaluate.types import AudioRef, Failure, Turn, primary_subtag
+
+_AUDIO_SLOT = re.compile(r"^\s*(?:Audio \d+:\s*)?<\|audio_bos\|><\|AUDIO\|><\|audio_eos\|>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,8 @@ class Row:
     source_text: str = ""  # what is said, where the references are its translation
     split: str = ""  # as the line names it, "" if it does not
     groups: Mapping[str, str] = field(default_factory=dict)
+    turns: tuple[Turn, ...] = ()  # of a conversation, before the question
+    fields: Mapping[str, Any] = field(default_factory=dict)  # the line's other fields, as they came
 
     @property
     def has_audio(self) -> bool:
@@ -65,10 +73,16 @@ def read_jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         raise ManifestError(f"{path}: cannot be read ({error.strerror}); expected a JSONL file") from error
 
 
-def read_manifest(path: Path, *, data_dir: Path) -> list[Row]:
-    """Read a manifest of either form.
+def read_manifest(
+    path: Path, *, data_dir: Path, reference_fields: Sequence[str] = (), doubled: bool = False
+) -> list[Row]:
+    """Read a manifest of any form.
 
-    Audio paths are taken relative to the manifest's folder, or else to `data_dir`.
+    Args:
+        path: The file.
+        data_dir: Where audio is looked for that is not in the manifest's own folder.
+        reference_fields: Fields that hold the truth where a line has no `references`, in order of preference.
+        doubled: Whether an id may come twice, since the task makes one sample of such lines.
 
     Raises:
         ManifestError: A line is wrong, or an id comes twice.
@@ -76,9 +90,9 @@ def read_manifest(path: Path, *, data_dir: Path) -> list[Row]:
     rows: list[Row] = []
     seen: dict[str, str] = {}
     for where, record in read_jsonl(path):
-        folders = (path.parent, data_dir)
-        row = _qwen_row(where, record, folders) if "gt" in record else _own_row(where, record, folders)
-        _refuse_doubled(seen, row.id, where)
+        row = _row(where, record, (path.parent, data_dir), reference_fields)
+        if not doubled:
+            _refuse_doubled(seen, row.id, where)
         rows.append(row)
     if not rows:
         raise ManifestError(f"{path}: holds no lines, expected one JSON object per sample")
@@ -145,24 +159,74 @@ def read_hypotheses(path: Path) -> dict[str, str | Failure]:
     return found
 
 
+_OWN_FIELDS = frozenset(
+    {"id", "audio", "references", "start_s", "duration_s", "language", "question", "source_text", "split", "groups"}
+)
+
+
+def _row(where: str, record: dict[str, Any], folders: tuple[Path, ...], reference_fields: Sequence[str]) -> Row:
+    if "gt" in record:
+        return _qwen_row(where, record, folders)
+    if "query" in record and "references" not in record:
+        return _query_row(where, record, folders)
+    if "references" not in record:
+        found = next((field for field in reference_fields if record.get(field) is not None), None)
+        if found is not None:
+            record = {**record, "references": list(as_texts(record[found]))}
+    return _own_row(where, record, folders)
+
+
+def as_texts(value: Any) -> tuple[str, ...]:
+    """Return a field that holds the truth as references: of a list each, of an empty one nothing, which is ""."""
+    values = value if isinstance(value, list | tuple) else [value]
+    return tuple(one if isinstance(one, str) else json.dumps(one) for one in values) or ("",)
+
+
 def _own_row(where: str, record: dict[str, Any], folders: tuple[Path, ...]) -> Row:
     start_s = _seconds(where, record, "start_s", minimum=0.0)
     duration_s = _seconds(where, record, "duration_s", minimum=None)
-    audio = record.get("audio", [])
-    paths = [audio] if isinstance(audio, str) else audio
-    if not isinstance(paths, list) or not all(isinstance(one, str) and one for one in paths):
-        raise ManifestError(f"{where}: 'audio' is {_shown(audio)}, expected a path or a list of paths")
+    turns = _conversation(where, record)
+    paths = [path for turn in turns for path in _paths(where, turn)] if turns else _paths(where, record)
     return Row(
         where=where,
         id=_string(where, record, "id"),
         audio=tuple(AudioRef(_resolve(one, folders), start_s or 0.0, duration_s) for one in paths),
         references=_references(where, record, "references"),
         language=primary_subtag(_string(where, record, "language", default="")),
-        question=_string(where, record, "question", default=""),
+        question=_string(where, turns[-1] if turns else record, "text" if turns else "question", default=""),
         source_text=_string(where, record, "source_text", default=""),
         split=_string(where, record, "split", default=""),
         groups=_groups(where, record),
+        turns=tuple(Turn(turn["role"], turn["text"], len(_paths(where, turn))) for turn in turns[:-1]),
+        fields={key: value for key, value in record.items() if key not in _OWN_FIELDS},
     )
+
+
+def _paths(where: str, record: Mapping[str, Any]) -> list[str]:
+    audio = record.get("audio", [])
+    paths = [audio] if isinstance(audio, str) else audio
+    if not isinstance(paths, list) or not all(isinstance(one, str) and one for one in paths):
+        raise ManifestError(f"{where}: 'audio' is {_shown(audio)}, expected a path or a list of paths")
+    return paths
+
+
+def _conversation(where: str, record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the turns of a conversation, checked; [] where the line is a single question."""
+    turns = record.get("turns")
+    if turns is None:
+        return []
+    expected = 'expected a list of {"role": "user", "text": "…", "audio": …}, the last one the user\'s'
+    if not isinstance(turns, list) or not turns or not all(isinstance(turn, dict) for turn in turns):
+        raise ManifestError(f"{where}: 'turns' is {_shown(turns)}, {expected}")
+    for turn in turns:
+        if turn.get("role") not in ("system", "user", "assistant") or not isinstance(turn.get("text"), str):
+            raise ManifestError(f"{where}: a turn is {_shown(turn)}, {expected}")
+    if turns[-1]["role"] != "user":
+        raise ManifestError(f"{where}: the last turn is the {turns[-1]['role']}'s, {expected}")
+    for beside in ("audio", "question"):
+        if beside in record:
+            raise ManifestError(f"{where}: has 'turns' and {beside!r} beside it; give it in its turn")
+    return turns
 
 
 def _groups(where: str, record: Mapping[str, Any]) -> dict[str, str]:
@@ -184,6 +248,21 @@ def _qwen_row(where: str, record: dict[str, Any], folders: tuple[Path, ...]) -> 
         references=_references(where, {"gt": references}, "gt"),
         question=_string(where, record, "question", default=""),
         split=_string(where, record, "source"),
+        fields={key: value for key, value in record.items() if key not in ("audio", "gt", "source", "question")},
+    )
+
+
+def _query_row(where: str, record: dict[str, Any], folders: tuple[Path, ...]) -> Row:
+    """Return a row of the chat evaluation: its text holds the place of the audio, which is the model's business."""
+    text = _AUDIO_SLOT.sub("", _string(where, record, "query"))
+    return Row(
+        where=where,
+        id=str(record.get("id", "")) or PurePosixPath(_string(where, record, "audio")).stem,
+        audio=tuple(AudioRef(_resolve(one, folders)) for one in _paths(where, record)),
+        references=("",),
+        question=text.strip(),
+        split=_string(where, record, "source", default=""),
+        fields={key: value for key, value in record.items() if key not in ("id", "audio", "query", "source")},
     )
 
 

@@ -1,65 +1,44 @@
 """A task that is all in a manifest: what a YAML file describes."""
 
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
-from evaluate.answers import match_choice
-from evaluate.corpus import manifest_split, name_no_split, rows_of_split
-from evaluate.errors import ManifestError
+from evaluate.corpus import CorpusRows, name_no_split, rows_of_split
+from evaluate.corpus_task import CorpusTask
 from evaluate.manifest import Row, read_manifest
-from evaluate.task import Split, Task
-from evaluate.types import Sample
+from evaluate.task import Split
 
 
-class ManifestTask(Task):
+class ManifestTask(CorpusTask):
     """A task whose samples stand in a manifest per split; with the same prompt for all."""
 
     manifests: dict[str, Path]
+    evaluation_lists = ("",)  # none: the task names its own
+
+    is_listed = True
+
+    @property
+    def root(self) -> Path:
+        """The folder of the task's own file."""
+        return next(iter(self.manifests.values())).parent
+
+    def corpus_splits(self) -> tuple[str, ...]:
+        return tuple(self.manifests)
 
     def present_splits(self) -> tuple[str, ...]:
-        return tuple(split for split, path in self.manifests.items() if self.manifest or path.is_file())
+        if self.manifest or self.dataset:
+            return tuple(self.manifests)
+        return tuple(split for split, path in self.manifests.items() if path.is_file())
 
     def read_split(self, split: str) -> Split:
         if split not in self.manifests:
             raise self.unknown_split(split, ())
-        path = self.manifest or self.manifests[split]
-        rows = read_manifest(path, data_dir=self.data_dir)
-        if self._is_shared(path) and not name_no_split(rows):
-            rows = rows_of_split(rows, split)
-        read = manifest_split(self, split, rows, self._sample)
-        coverage = replace(read.coverage, official=read.coverage.official or len(rows))
-        return replace(read, coverage=coverage)
+        return super().read_split(split)
 
-    def _is_shared(self, path: Path) -> bool:
-        """Whether a file may hold other splits too; all rows of a file that is one split's own are of that split."""
-        return path == self.manifest or list(self.manifests.values()).count(path) > 1
+    def official_size(self, split: str, rows: Sequence[Row]) -> int | None:
+        return super().official_size(split, rows) or len(rows)
 
-    def _sample(self, row: Row) -> Sample:
-        return Sample(
-            id=row.id,
-            audio=row.audio,
-            prompt=self._prompt(row),
-            references=tuple(self._label(row, text) for text in row.references) if self.choices else row.references,
-            kind=self.kind,
-            language=self.language or row.language,
-            groups=row.groups,
-            choices=self.choices,
-            source_text=row.source_text,
-        )
-
-    def _prompt(self, row: Row) -> str:
-        """Return what is asked of a row; its question stands where the prompt says so, else behind it."""
-        prompt = self.prompt.replace("{choices}", ", ".join(self.choices))
-        if "{question}" in prompt or not row.question:
-            return prompt.replace("{question}", row.question)
-        return f"{prompt}\n{row.question}" if prompt else row.question
-
-    def _label(self, row: Row, reference: str) -> str:
-        """Return the choice that a reference is."""
-        choice = match_choice(reference, self.choices)
-        if choice is None:
-            raise ManifestError(
-                f"{row.where}: sample {row.id!r}: reference {reference!r} is none of the choices: "
-                f"{', '.join(self.choices)}"
-            )
-        return choice
+    def read_corpus(self, split: str) -> CorpusRows:
+        rows = read_manifest(self.manifests[split], data_dir=self.data_dir)
+        is_shared = list(self.manifests.values()).count(self.manifests[split]) > 1
+        return CorpusRows(rows_of_split(rows, [split]) if is_shared and not name_no_split(rows) else rows)

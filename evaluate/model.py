@@ -30,8 +30,8 @@ class ModelAdapter(ABC):
         """Where it runs; recorded, but not what determines an answer."""
         return "cpu"
 
-    def refusal(self, task: "Task") -> str | None:
-        """Return why this model cannot do a task, or None; asked before anything is loaded."""
+    def refusal(self, task: "Task", asked: Sequence[Sample]) -> str | None:
+        """Return why this model cannot do a task, or some of its samples, or None; asked before anything is loaded."""
         return None
 
     def load(self) -> None:

@@ -74,7 +74,10 @@ def score_log(task: Task, split: Split, run: RunDirectory, options: ScoringOptio
     counted = count_samples(metrics, items)
     write_sample_scores(run.sample_scores, items(), metrics, counted.rows)
     scope = "|".join(filter(None, [extractor_part(task.answer_extractor), f"task:{task.name}@{task.version}"]))
-    return {"primary": task.primary, **score_rows(metrics, items(), counted, Bootstrap(seed=options.seed), scope=scope)}
+    return {
+        "primary": next(iter(task.metric_settings(split.name))),
+        **score_rows(metrics, items(), counted, Bootstrap(seed=options.seed), scope=scope),
+    }
 
 
 def _judge(task: Task, sample: Sample, prediction: Prediction) -> Judged:

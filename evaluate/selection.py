@@ -3,15 +3,21 @@
 Everything that can be wrong with a request is found here, before a model is loaded or a sample decoded.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from evaluate.errors import CorpusAbsentError, CorpusError, RequestError
+from evaluate.errors import CorpusAbsentError, CorpusError, ProtocolError, RequestError
 from evaluate.metrics import create_metric
 from evaluate.model import ModelAdapter
 from evaluate.task import Split, Task, require_complete
 from evaluate.types import Sample
+
+if TYPE_CHECKING:
+    from evaluate.hf_datasets import DatasetSpec
 
 Notice = Callable[[str], None]  # takes one line for people
 ALL = "all"
@@ -26,6 +32,9 @@ class SelectionSettings:
     manifest: Path | None = None  # a list to read in place of the corpus's own layout; for one task only
     limit: int | None = None  # samples of each split, None for all
     require_complete: bool = False  # whether a partial corpus is an error
+    dataset: "DatasetSpec | None" = None  # one in Hugging Face form to read instead; for one task only
+    protocol: str = ""  # a published evaluation to repeat
+    has_judge: bool = False  # whether open answers can be scored
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +64,29 @@ def select_tasks(task_specs: str, model: ModelAdapter, settings: SelectionSettin
     from tasks import find_task_class, parse_task_spec, task_registry
 
     specs = task_registry(settings.tasks_dir).names() if task_specs == ALL else task_specs.split(",")
-    if settings.manifest and len(specs) != 1:
-        raise RequestError(f"--manifest is a list of one task, found {len(specs)} tasks; name one with --task")
+    for option, given in (("--manifest", settings.manifest), ("--dataset", settings.dataset)):
+        if given and (len(specs) != 1 or (settings.manifest and settings.dataset)):
+            raise RequestError(
+                f"{option} is of one task and the only source, found {task_specs!r}; name one with --task"
+            )
     parsed = [parse_task_spec(spec) for spec in specs]
     tasks = [find_task_class(name, tasks_dir=settings.tasks_dir) for name, _ in parsed]
     selections: dict[tuple[str, str], Selection] = {}
+    skipping = partial(_skipping, notice, is_all=task_specs == ALL)
     for task_class, (_, split_name) in zip(tasks, parsed, strict=True):
-        task = task_class(settings.data_dir, settings.manifest)
-        try:
-            chosen = _select(task, split_name, model, settings, notice)
-        except (_CannotBeDoneError, CorpusAbsentError) as error:
-            if task_specs != ALL:
-                raise
-            notice(f"SKIPPED: {error}")
-            continue
-        for selection in chosen:
-            key = (task.name, selection.split.name)
-            if key in selections and not isinstance(selections[key].task, type(task)):
-                raise RequestError(f"two tasks are called {task.name!r} and have a split {key[1]!r}; rename one")
-            selections.setdefault(key, selection)
+        splits: list[Split] = []
+        with skipping():
+            task = _task(task_class, model, settings)
+            splits = _read(task, split_name, notice)
+        for split in splits:
+            key = (task.name, split.name)
+            if key in selections and not isinstance(selections[key].task, task_class):
+                raise RequestError(f"two tasks are called {task.name!r} and have a split {split.name!r}; rename one")
+            with skipping():
+                asked = split.samples[: settings.limit]
+                _refuse(task, split, asked, model, needs_judge=task_specs == ALL and not settings.has_judge)
+                _check(task, split, settings, notice)
+                selections.setdefault(key, Selection(task, split, asked))
     return list(selections.values())
 
 
@@ -81,29 +94,60 @@ class _CannotBeDoneError(RequestError):
     """A model cannot do a task."""
 
 
-def _select(
-    task: Task, split_name: str | None, model: ModelAdapter, settings: SelectionSettings, notice: Notice
-) -> list[Selection]:
-    """Read the splits of a task that were asked for, and say how much of them is here."""
+@contextmanager
+def _skipping(notice: Notice, *, is_all: bool) -> Iterator[None]:
+    """Where all tasks are asked for, pass over what cannot be done or is not here, and say so."""
+    try:
+        yield
+    except (_CannotBeDoneError, CorpusAbsentError, ProtocolError) as error:
+        if not is_all:
+            raise
+        notice(f"SKIPPED: {error}")
+
+
+def _task(task_class: type[Task], model: ModelAdapter, settings: SelectionSettings) -> Task:
+    return task_class(
+        settings.data_dir,
+        settings.manifest,
+        dataset=settings.dataset,
+        protocol=settings.protocol,
+        labels_only=model.sample_rate_hz is None,
+    )
+
+
+def _read(task: Task, split_name: str | None, notice: Notice) -> list[Split]:
+    """Read the splits of a task that were asked for, and name those that are left out."""
     splits = [task.read_split(split_name)] if split_name else task.read_default_splits()
     for split in splits:
         if split.name not in (*task.splits, *task.present_splits()):
             raise task.unknown_split(split.name, task.present_splits())
-    # Asked after reading, since a model on a hub is slower to ask than a folder.
-    if reason := model.refusal(task):
-        raise _CannotBeDoneError(f"{model.name} cannot do {task.name}: {reason}; see otoscope models")
     for name in task.default_splits if not split_name else ():
         if name not in {split.name for split in splits}:
             notice(f"PARTIAL: {task.name}:{name} is not here and is left out")
-    for split in splits:
-        for metric, metric_settings in task.metric_settings(split.name).items():
-            create_metric(metric, metric_settings)  # raises now what would otherwise show when all samples are done
-        _refuse_doubled_ids(task, split)
-        if settings.require_complete:
-            require_complete(task, split)
-        if text := split.coverage.describe():
-            notice(f"PARTIAL: {task.name}:{split.name}: {text}")
-    return [Selection(task, split, split.samples[: settings.limit]) for split in splits]
+    return splits
+
+
+def _refuse(task: Task, split: Split, asked: Sequence[Sample], model: ModelAdapter, *, needs_judge: bool) -> None:
+    """Raise where a model cannot do a split; asked after reading, a model on a hub being slower than a folder.
+
+    Raises:
+        _CannotBeDoneError: With the reason.
+    """
+    if reason := model.refusal(task, asked):
+        raise _CannotBeDoneError(f"{model.name} cannot do {task.name}:{split.name}: {reason}; see otoscope models")
+    if needs_judge and task.metrics_of(split.name)[0] == "judge":
+        raise _CannotBeDoneError(f"{task.name}:{split.name} needs a judge, and there is none")
+
+
+def _check(task: Task, split: Split, settings: SelectionSettings, notice: Notice) -> None:
+    """Find what would otherwise show when all samples are done, and say how much of a split is here."""
+    for metric, metric_settings in task.metric_settings(split.name).items():
+        create_metric(metric, metric_settings)
+    _refuse_doubled_ids(task, split)
+    if settings.require_complete:
+        require_complete(task, split)
+    if text := split.coverage.describe():
+        notice(f"PARTIAL: {task.name}:{split.name}: {text}")
 
 
 def _refuse_doubled_ids(task: Task, split: Split) -> None:

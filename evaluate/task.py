@@ -4,13 +4,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evaluate.answers import DEFAULT_EXTRACTOR, create_extractor
-from evaluate.errors import CorpusAbsentError, CorpusError, UnknownNameError
-from evaluate.metrics.base import MetricSettings
+from evaluate.errors import CorpusAbsentError, CorpusError, ProtocolError, UnknownNameError
+from evaluate.metrics.base import PROTOCOLS, MetricSettings
+from evaluate.protocols import Protocol
 from evaluate.registry import unknown_name
 from evaluate.types import GenerationOptions, Sample
+
+if TYPE_CHECKING:
+    from evaluate.hf_datasets import DatasetSpec
 
 NAMED_IDS = 5  # how many ids a message about missing things names
 
@@ -23,6 +27,7 @@ class Coverage:
     official: int | None  # None: no official size is known
     missing_audio: tuple[str, ...] = ()  # ids with a transcript but no audio
     untranscribed: tuple[str, ...] = ()  # ids with audio but no transcript
+    labels_only: bool = False  # no audio is here, and none is needed: the model does not hear
 
     @property
     def is_complete(self) -> bool:
@@ -33,11 +38,11 @@ class Coverage:
         """Return one line for people, "" for a complete split."""
         if self.is_complete:
             return ""
-        parts = []
+        parts = ["no audio is here, only what it is held to"] if self.labels_only else []
         if self.official not in (None, self.found):
             parts.append(f"{self.found} of {self.official} official utterances are here")
         for what, ids in (("audio missing for", self.missing_audio), ("no transcript for", self.untranscribed)):
-            if ids:
+            if ids and not (self.labels_only and ids is self.missing_audio):
                 more = ", …" if len(ids) > NAMED_IDS else ""
                 parts.append(f"{what} {len(ids)}: {', '.join(ids[:NAMED_IDS])}{more}")
         return "; ".join(parts)
@@ -70,43 +75,80 @@ class Task(ABC):
     Args:
         data_dir: The folder that holds the corpora's own top folders.
         manifest: A JSONL file to read instead of the corpus's own layout.
+        dataset: A dataset in Hugging Face form to read instead.
+        protocol: Name of a published evaluation whose prompts, limits and scoring are used, "" for the sound ones.
+        labels_only: Whether a split without any audio may be read, since nobody will listen.
+
+    Raises:
+        ProtocolError: The protocol does not cover this task.
     """
 
     name: str
     version: str  # goes up when a score could move
     kind: str  # one of evaluate.types.KINDS
-    language: str = ""
+    language: str = ""  # of the speech; "" where it differs between splits, or plays no part
+    languages: tuple[str, ...] = ()  # where it differs
     splits: tuple[str, ...]  # the official ones
     default_splits: tuple[str, ...]  # what papers report, each scored by itself
     metrics: tuple[str, ...]  # the first is the primary one
     normalizer: str | None = None  # None: the metric's default for the language
     choices: tuple[str, ...] = ()
+    aliases: Mapping[str, tuple[str, ...]] = {}  # choice to other ways of saying it
     extractor: str = ""  # how a choice is read out of a text, see evaluate.answers; "": `named` where there are choices
     official_sizes: Mapping[str, int] = {}
-    prompt: str = ""
+    prompt: str = ""  # what a model is asked, with the places of evaluate.protocols.render_prompt
+    protocols: Mapping[str, Protocol] = {}  # the published evaluations that cover it
     source: str = ""  # where the corpus comes from and under which licence
     description: str = ""
 
-    def __init__(self, data_dir: Path, manifest: Path | None = None) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        manifest: Path | None = None,
+        *,
+        dataset: "DatasetSpec | None" = None,
+        protocol: str = "",
+        labels_only: bool = False,
+    ) -> None:
         self.data_dir = data_dir
         self.manifest = manifest
+        self.dataset = dataset
+        self.protocol_name = protocol
+        self.labels_only = labels_only
+        if protocol and protocol not in PROTOCOLS:
+            raise unknown_name("protocol", protocol, PROTOCOLS, listing=f"protocols: {', '.join(PROTOCOLS)}")
+        if protocol and protocol not in self.protocols:
+            covered = f"it is covered by {', '.join(self.protocols)}" if self.protocols else "no protocol does"
+            raise ProtocolError(f"protocol {protocol!r} does not cover {self.name}; {covered}")
 
     @property
-    def languages(self) -> tuple[str, ...]:
-        """Languages of the speech, ISO 639-1."""
-        return (self.language,) if self.language else ()
+    def protocol(self) -> Protocol | None:
+        """The published evaluation that is repeated, None for the sound one."""
+        return self.protocols[self.protocol_name] if self.protocol_name else None
 
     @property
     def answer_extractor(self) -> str:
         """Name of the rule by which an answer is read out of a text; "" where the whole text is the answer."""
+        if self.protocol:
+            return ""
         if type(self).extract_answer is not Task.extract_answer:
             return "own"  # the task's version tells which
         return (self.extractor or DEFAULT_EXTRACTOR) if self.choices else ""
 
-    @property
-    def primary(self) -> str:
-        """Name of the metric that stands for the task in a table."""
-        return self.metrics[0]
+    def metrics_of(self, split: str) -> tuple[str, ...]:
+        """Return the metrics of a split, the one that stands for it in a table first."""
+        del split  # the same for all; a task whose splits ask different things differs
+        return (self.protocol.metrics if self.protocol else ()) or self.metrics
+
+    def choices_of(self, split: str) -> tuple[str, ...]:
+        """Return the label set of a split."""
+        del split
+        return self.choices
+
+    def language_of(self, split: str) -> str:
+        """Return the language of a split's references, "" where it plays no part."""
+        del split
+        return self.language
 
     @abstractmethod
     def read_split(self, split: str) -> Split:
@@ -139,20 +181,25 @@ class Task(ABC):
 
     def metric_settings(self, split: str) -> dict[str, MetricSettings]:
         """Return the metrics of a split by name, each with its language and labels."""
-        del split  # the same for all; tasks with several languages differ
-        settings = MetricSettings(self.language, self.normalizer, tuple(self.choices))
-        return dict.fromkeys(self.metrics, settings)
+        settings = MetricSettings(
+            self.language_of(split),
+            None if self.protocol else self.normalizer,
+            () if self.protocol else self.choices_of(split),  # a published evaluation compares letter for letter
+            protocol=self.protocol_name,
+        )
+        return dict.fromkeys(self.metrics_of(split), settings)
 
     def generation_options(self) -> GenerationOptions:
         """Return how text is generated for this task where the user does not say."""
-        return GenerationOptions()
+        if self.protocol is None:
+            return GenerationOptions()
+        return GenerationOptions(max_new_tokens=self.protocol.max_new_tokens)
 
     def extract_answer(self, sample: Sample, text: str) -> str | None:
         """Return the answer that a text gives, or None where there is none: counted as unparsed and scored wrong."""
-        del sample
-        if not self.choices:
+        if not sample.choices or self.protocol:
             return text
-        return create_extractor(self.extractor or DEFAULT_EXTRACTOR)(text, self.choices)
+        return create_extractor(self.extractor or DEFAULT_EXTRACTOR)(text, sample.choices, self.aliases)
 
     def unknown_split(self, split: str, present: Sequence[str]) -> UnknownNameError:
         """Return the error for a split that is neither official nor here."""

@@ -27,6 +27,15 @@ class AudioRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """What was said before the question that is asked now, in a conversation."""
+
+    role: str  # "system", "user" or "assistant"
+    text: str
+    num_clips: int = 0  # how many clips it brings; a sample's clips stand in the order of its turns
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One evaluation item."""
 
@@ -39,6 +48,9 @@ class Sample:
     groups: Mapping[str, str] = field(default_factory=dict)  # speaker, subset, …: scores are also given per value
     choices: tuple[str, ...] = ()  # the label set, where there is one
     source_text: str = ""  # what is said, where the references are its translation
+    question: str = ""  # what is asked of this sample alone; the prompt holds it already
+    answer_language: str = ""  # of the references, where it is not that of the speech
+    turns: tuple[Turn, ...] = ()  # of a conversation, before the prompt
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import Any
 from evaluate.errors import ModelLoadError, RequestError
 from evaluate.model import ModelAdapter
 from evaluate.results import digest
-from evaluate.task import Split, Task
+from evaluate.task import Task
 from evaluate.types import GenerationOptions, Output, Request, Sample
 from models.checkpoint import Checkpoint, check_dtype, resolve_device
 
@@ -86,21 +86,14 @@ class Whisper(ModelAdapter):
     def device(self) -> str:
         return resolve_device(self._asked_device)
 
-    def refusal(self, task: Task) -> str | None:
+    def refusal(self, task: Task, asked: Sequence[Sample]) -> str | None:
         if task.kind != "asr":
             return f"a Whisper checkpoint transcribes, it does not do {task.kind}"
-        return next(filter(None, map(self._language_refusal, task.languages)), None)
-
-    def begin(self, task: Task, split: Split, asked: Sequence[Sample]) -> None:
         for sample in asked:
             if len(sample.audio) != 1:
-                raise RequestError(
-                    f"{self.name} cannot do {task.name}:{split.name}: it hears one clip, sample {sample.id!r} has "
-                    f"{len(sample.audio)}"
-                )
-        for language in sorted({sample.language for sample in asked}):  # a manifest's lines may each name their own
-            if reason := self._language_refusal(language):
-                raise RequestError(f"{self.name} cannot do {task.name}:{split.name}: {reason}")
+                return f"it hears one clip, sample {sample.id!r} has {len(sample.audio)}"
+        languages = sorted({sample.language for sample in asked})  # a manifest's lines may each name their own
+        return next(filter(None, map(self._language_refusal, languages)), None)
 
     def _language_refusal(self, language: str) -> str | None:
         if not self._facts.is_multilingual:

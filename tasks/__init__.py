@@ -10,6 +10,20 @@ from evaluate.task_file import TASK_SUFFIXES, load_task_class, task_files
 BUILTIN = {
     "librispeech": "tasks.librispeech:LibriSpeech",
     "aishell1": "tasks.aishell1:Aishell1",
+    "aishell2": "tasks.aishell2:Aishell2",
+    "covost2": "tasks.covost2:CoVoST2",
+    "clotho": "tasks.clotho:Clotho",
+    "clothoaqa": "tasks.clothoaqa:ClothoAQA",
+    "cochlscene": "tasks.cochlscene:CochlScene",
+    "tut2017": "tasks.tut2017:TUT2017",
+    "meld": "tasks.meld:Meld",
+    "vocalsound": "tasks.vocalsound:VocalSound",
+    "nsynth": "tasks.nsynth:NSynth",
+    "srwt": "tasks.srwt:Srwt",
+    "common_voice": "tasks.common_voice:CommonVoice",
+    "fleurs": "tasks.fleurs:Fleurs",
+    "airbench_chat": "tasks.airbench_chat:AirBenchChat",
+    "chat": "tasks.chat:Chat",
 }
 LISTING = "All names: otoscope tasks"
 

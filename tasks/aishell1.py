@@ -11,10 +11,8 @@ https://www.openslr.org/33. Papers print the character error rate under the name
 corpus has some audio without a transcript, which is left out and counted.
 """
 
-from collections.abc import Mapping
-from pathlib import Path
-
-from evaluate.corpus import audio_by_stem, read_transcripts
+from evaluate.corpus import CorpusRows, audio_files, paired_rows, read_transcripts, subfolders
+from evaluate.manifest import Row
 from evaluate.speech_task import SpeechTask
 
 # Who speaks in the published evaluation splits: tells which transcripts lack their audio.
@@ -39,26 +37,25 @@ class Aishell1(SpeechTask):
     official_sizes = {"dev": 14326, "test": 7176, "train": 120098}
     default_splits = ("test",)
     metrics = ("cer", "ser")
-    prompt = "Transcribe the Mandarin speech."
-    top_folder = "data_aishell"
+    top_folders = ("data_aishell",)
     how_to_get = (
         "get data_aishell.tgz from https://www.openslr.org/33 and unpack it in data/, then the archives in its wav/"
     )
 
-    def split_folder(self, split: str) -> Path:
-        return self.root / "wav" / split
+    def corpus_splits(self) -> tuple[str, ...]:
+        return subfolders(self.root / "wav")
 
-    def find_audio(self, folder: Path) -> dict[str, Path]:
-        return audio_by_stem(folder.glob("*/*.wav"))
-
-    def find_transcripts(self, split: str, audio: Mapping[str, Path]) -> dict[str, str]:
-        transcripts = read_transcripts([self.root / "transcript" / "aishell_transcript_v0.8.txt"])
+    def read_corpus(self, split: str) -> CorpusRows:
+        folder = self.root / "wav" / split
+        audio = audio_files(folder, "*/*.wav")
+        self.require_audio(split, folder, audio)
         speakers = SPEAKERS.get(split, {speaker_of(utterance) for utterance in audio})
-        return {
+        transcripts = {
             utterance: text
-            for utterance, text in transcripts.items()
+            for utterance, text in read_transcripts([self.root / "transcript" / "aishell_transcript_v0.8.txt"]).items()
             if speaker_of(utterance) in speakers or utterance in audio
         }
+        return paired_rows(folder, audio=audio, transcripts=transcripts)
 
-    def groups_of(self, utterance: str) -> dict[str, str]:
-        return {"speaker": speaker_of(utterance)}
+    def groups_of(self, row: Row) -> dict[str, str]:
+        return {"speaker": speaker_of(row.id)}

@@ -10,10 +10,8 @@ Source: Panayotov et al. 2015, "LibriSpeech: an ASR corpus based on public domai
 Utterances run up to about 35 s; how a model that hears 30 s at a time treats the rest is its adapter's business.
 """
 
-from collections.abc import Mapping
-from pathlib import Path
-
-from evaluate.corpus import audio_by_stem, read_transcripts
+from evaluate.corpus import CorpusRows, audio_files, paired_rows, read_transcripts, subfolders
+from evaluate.manifest import Row
 from evaluate.speech_task import SpeechTask
 
 
@@ -34,19 +32,17 @@ class LibriSpeech(SpeechTask):
         "train-other-500": 148688,
     }
     default_splits = ("test-clean", "test-other")
-    metrics = ("wer", "cer", "ser")
-    prompt = "Transcribe the English speech."
-    top_folder = "LibriSpeech"
+    top_folders = ("LibriSpeech",)
     how_to_get = "get its archive, e.g. test-clean.tar.gz, from https://www.openslr.org/12 and unpack it in data/"
 
-    def split_folder(self, split: str) -> Path:
-        return self.root / split
+    def corpus_splits(self) -> tuple[str, ...]:
+        return subfolders(self.root)
 
-    def find_audio(self, folder: Path) -> dict[str, Path]:
-        return audio_by_stem(path for path in folder.glob("*/*/*") if path.suffix in (".flac", ".wav"))
+    def read_corpus(self, split: str) -> CorpusRows:
+        folder = self.root / split
+        audio = audio_files(folder, "*/*/*")
+        self.require_audio(split, folder, audio)
+        return paired_rows(folder, audio=audio, transcripts=read_transcripts(sorted(folder.glob("*/*/*.trans.txt"))))
 
-    def find_transcripts(self, split: str, audio: Mapping[str, Path]) -> dict[str, str]:
-        return read_transcripts(sorted(self.split_folder(split).glob("*/*/*.trans.txt")))
-
-    def groups_of(self, utterance: str) -> dict[str, str]:
-        return {"speaker": utterance.split("-")[0]}
+    def groups_of(self, row: Row) -> dict[str, str]:
+        return {"speaker": row.id.split("-")[0]}

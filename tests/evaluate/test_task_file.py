@@ -37,7 +37,7 @@ def kitchen(tmp_path: Path) -> Path:
 def test_a_yaml_task_is_read(kitchen: Path) -> None:
     task = load_task_class(kitchen)(Path())
     split = task.read_split("test")
-    assert (task.name, task.primary, task.default_splits) == ("kitchen-sounds", "accuracy", ("test",))
+    assert (task.name, task.metrics[0], task.default_splits) == ("kitchen-sounds", "accuracy", ("test",))
     assert [sample.id for sample in split.samples] == ["k-1", "k-2", "k-3"]
     assert split.samples[0].prompt == "Which kitchen sound is this? kettle, tap, knife"
     assert split.coverage.is_complete

@@ -10,7 +10,7 @@ import pytest
 
 from evaluate.audio import load_waveform
 from evaluate.errors import MachineError, ModelLoadError, RequestError
-from evaluate.task import Coverage, Split, Task
+from evaluate.task import Task
 from evaluate.types import AudioRef, GenerationOptions, Request, Sample
 from models.whisper import Whisper
 from tasks.aishell1 import Aishell1
@@ -172,21 +172,23 @@ def copied_checkpoint(random_checkpoint: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(random_checkpoint, tmp_path / "copy"))
 
 
+def one_clip(language: str) -> Sample:
+    return Sample("a", (AudioRef(Path("x")),), "", ("",), language=language)
+
+
 def test_a_model_that_cannot_do_a_task_says_so_before_loading(copied_checkpoint: Path) -> None:
     english_only = edit_config(copied_checkpoint, "generation_config.json", is_multilingual=False)
     model = Whisper(str(english_only))
-    assert model.refusal(LibriSpeech(Path())) is None
-    assert model.refusal(Aishell1(Path())) == "the checkpoint is English-only, the speech is in 'zh'"
+    assert model.refusal(LibriSpeech(Path()), [one_clip("en")]) is None
+    assert model.refusal(Aishell1(Path()), [one_clip("zh")]) == "the checkpoint is English-only, the speech is in 'zh'"
 
 
 @pytest.mark.parametrize(("language", "reason"), [("", "no language is named"), ("xx", "no language token for 'xx'")])
 def test_a_language_that_whisper_cannot_be_told_is_found_before_loading(
     random_checkpoint: Path, language: str, reason: str
 ) -> None:
-    task = LibriSpeech(Path())
-    sample = Sample("a", (AudioRef(Path("x")),), "", ("",), language=language)
-    with pytest.raises(RequestError, match=reason):
-        Whisper(str(random_checkpoint)).begin(task, Split("test-clean", (sample,), Coverage(1, 1)), [sample])
+    refusal = Whisper(str(random_checkpoint)).refusal(LibriSpeech(Path()), [one_clip("en"), one_clip(language)])
+    assert reason in str(refusal)
 
 
 @pytest.mark.parametrize("num_clips", [0, 2])
@@ -194,8 +196,8 @@ def test_samples_of_another_number_of_clips_than_one_are_found_before_loading(
     random_checkpoint: Path, num_clips: int
 ) -> None:
     sample = Sample("a", (AudioRef(Path("x")),) * num_clips, "", ("",), language="en")
-    with pytest.raises(RequestError, match=f"it hears one clip, sample 'a' has {num_clips}"):
-        Whisper(str(random_checkpoint)).begin(LibriSpeech(Path()), Split("x", (sample,), Coverage(1, 1)), [sample])
+    refusal = Whisper(str(random_checkpoint)).refusal(LibriSpeech(Path()), [sample])
+    assert refusal == f"it hears one clip, sample 'a' has {num_clips}"
 
 
 def test_folders_that_hold_no_whisper_are_errors(copied_checkpoint: Path, tmp_path: Path) -> None:
@@ -234,7 +236,7 @@ def test_a_hub_id_that_cannot_be_had_is_one_line(monkeypatch: pytest.MonkeyPatch
         ModelLoadError,
         match="nobody/no-such-model: no such folder here, not in the hub's local cache, and the hub cannot be",
     ):
-        Whisper("nobody/no-such-model").refusal(LibriSpeech(Path()))
+        Whisper("nobody/no-such-model").refusal(LibriSpeech(Path()), [one_clip("en")])
 
 
 def plain_loop(folder: Path, samples: Sequence[Sample], **prompt: str) -> list[str]:

@@ -48,7 +48,7 @@ def test_any_other_split_folder_can_be_named(librispeech: Path) -> None:
 
 
 def test_a_missing_corpus_says_where_it_looked_and_how_to_get_it(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"test-clean is no folder; get its archive.*openslr\.org/12.*--data-dir"):
+    with pytest.raises(CorpusError, match=r"LibriSpeech is no folder; get its archive.*openslr\.org/12.*--data-dir"):
         LibriSpeech(tmp_path / "data").read_split("test-clean")
 
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from evaluate.errors import RequestError, UnknownNameError
+from evaluate.metrics import create_metric
 from evaluate.types import KINDS
 from models import FAMILIES, create_model
 from models import registry as model_registry
@@ -16,10 +17,25 @@ def test_every_task_of_the_table_loads_and_states_its_facts(name: str) -> None:
     assert task.name == name
     assert task.kind in KINDS
     assert set(task.default_splits) <= set(task.splits)
-    assert all(task.official_sizes[split] > 0 for split in task.splits)
+    assert all(task.official_sizes.values())
     assert task.prompt
     assert task.source
-    assert len(task(Path()).metric_settings(task.splits[0])) == len(task.metrics)
+    for split in task.splits:
+        for metric, settings in task(Path()).metric_settings(split).items():
+            create_metric(metric, settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "protocol"),
+    [(name, protocol) for name in registered_tasks.names() for protocol in registered_tasks.get(name).protocols],
+)
+def test_every_protocol_of_every_task_can_be_scored_and_asked(name: str, protocol: str) -> None:
+    task = find_task_class(name, tasks_dir=None)(Path(), protocol=protocol)
+    for split in task.splits:
+        settings = task.metric_settings(split)
+        assert settings
+        assert all(create_metric(metric, one).settings.protocol == protocol for metric, one in settings.items())
+    assert task.generation_options().max_new_tokens == task.protocols[protocol].max_new_tokens
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -1,0 +1,261 @@
+"""A benchmark that is read from its corpus's own folders, from a manifest, or from a Hugging Face dataset.
+
+All three give rows, and one method turns a row into a sample, so that the samples are the same wherever they come from.
+"""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+from evaluate.answers import match_choice
+from evaluate.corpus import CorpusRows, find_folder, name_no_split, rows_of_split
+from evaluate.errors import CorpusAbsentError, ManifestError, RequestError
+from evaluate.manifest import Row, as_texts, read_manifest
+from evaluate.protocols import render_prompt
+from evaluate.task import Coverage, Split, Task
+from evaluate.types import Sample
+
+
+class CorpusTask(Task):
+    """A benchmark. A subclass says where the corpus keeps its splits, and what its labels and lists are called."""
+
+    top_folders: tuple[str, ...]  # names of the corpus's own top folder, under `data_dir`; case and marks may differ
+    how_to_get: str  # one clause: where from, which archive, where to unpack
+    evaluation_lists: tuple[str, ...] = ()  # names of the Qwen-Audio evaluations' lists; "": `<name>_eval.jsonl`
+    split_names: dict[str, tuple[str, ...]] = {}  # what else lists and datasets call a split
+    reference_fields: tuple[str, ...] = ()  # of a manifest's line or a dataset's row that hold the truth
+    merges_rows = False  # whether rows with one id are one sample: each annotator has a line of his own
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether samples come from a manifest or a dataset, not from the corpus's own folders."""
+        return self.dataset is not None or self._listed is not None
+
+    @cached_property
+    def root(self) -> Path:
+        """The corpus's top folder, or where it was looked for."""
+        return find_folder(self.data_dir, self.top_folders)
+
+    @abstractmethod
+    def corpus_splits(self) -> tuple[str, ...]:
+        """Return the splits, official or not, that the corpus's folders hold."""
+
+    @abstractmethod
+    def read_corpus(self, split: str) -> CorpusRows:
+        """Read a split, one of `corpus_splits`, from the corpus's own files.
+
+        Raises:
+            CorpusAbsentError: Its audio or its list is not here.
+            ManifestError: A line of its list is wrong.
+        """
+
+    def groups_of(self, row: Row) -> dict[str, str]:
+        """Return what an id says of its origin, e.g. the speaker."""
+        del row
+        return {}
+
+    def prompt_of(self, split: str) -> str:
+        """Return what a split asks, with its places unfilled."""
+        del split
+        return self.prompt
+
+    def reference_field(self, split: str) -> str:
+        """Return which field of a manifest's line or a dataset's row holds the truth of this split alone, or ""."""
+        del split
+        return ""
+
+    def references_of(self, row: Row, split: str) -> tuple[str, ...]:
+        """Return a row's references; where there are labels, as the label set spells them."""
+        choices = self.choices_of(split)
+        if not choices or self.protocol:
+            return row.references
+        return tuple(self._label(row, text, choices) for text in row.references)
+
+    def prepared(self, rows: list[Row], split: str) -> list[Row]:
+        """Return the rows of a manifest or dataset in the form that `sample_of` wants, e.g. with another id."""
+        own = self.reference_field(split)
+        return [replace(row, references=as_texts(row.fields[own])) if own in row.fields else row for row in rows]
+
+    def official_size(self, split: str, rows: Sequence[Row]) -> int | None:
+        """Return how many samples the published split has, None if unknown; `rows` are those that its list holds."""
+        del rows
+        return self.official_sizes.get(split)
+
+    def sample_of(self, row: Row, split: str) -> Sample:
+        """Make a sample of a row."""
+        language, spoken = self.language_of(split), self.spoken_language(split) or row.language
+        sample = Sample(
+            id=row.id,
+            audio=row.audio,
+            prompt="",
+            references=self.references_of(row, split),
+            kind=self.kind,
+            language=spoken,
+            groups={**self.groups_of(row), **row.groups},
+            choices=self.choices_of(split),
+            source_text=row.source_text,
+            question=row.question,
+            answer_language=language if language != spoken else "",
+            turns=row.turns,
+        )
+        return replace(sample, prompt=self._prompt(row, sample, split))
+
+    def spoken_language(self, split: str) -> str:
+        """Return the language of a split's speech; "" where each row names its own, or there is none."""
+        return self.language_of(split)
+
+    def read_split(self, split: str) -> Split:
+        if self.dataset is not None:
+            return self._split(split, CorpusRows(self._rows_of_dataset(split)))
+        if self._listed is not None:
+            return self._split(split, CorpusRows(self._rows_of_list(split)))
+        if split not in self.corpus_splits():
+            if self.root.is_dir() and split not in self.splits:
+                raise self.unknown_split(split, self.present_splits())
+            raise self.not_here(
+                split, f"{self.root} " + ("holds no such split" if self.root.is_dir() else "is no folder")
+            )
+        return self._split(split, self.read_corpus(split))
+
+    def read_default_splits(self) -> list[Split]:
+        if self._listed is not None and name_no_split(self._listed) and len(self.default_splits) > 1:
+            raise RequestError(
+                f"the manifest does not say which split of {self.name} it is of; name it, e.g. --task "
+                f"{self.name}:{self.default_splits[0]}"
+            )
+        return super().read_default_splits()
+
+    def present_splits(self) -> tuple[str, ...]:
+        if self.dataset is not None:
+            return self.splits  # which of them it holds shows when it is read
+        if self._listed is not None:
+            if name_no_split(self._listed):
+                return self.default_splits if len(self.default_splits) == 1 else ()
+            return tuple(split for split in self.splits if rows_of_split(self._listed, self._names_of(split)))
+        there = self.corpus_splits()
+        return (*(split for split in self.splits if split in there), *sorted(set(there) - set(self.splits)))
+
+    def not_here(self, split: str, found: str) -> CorpusAbsentError:
+        """Return the error for a split that is not here, with what was found in its place."""
+        names = {self.root.name, *self.top_folders}
+        is_inside = self.data_dir.resolve().name in names or (self.data_dir / split).is_dir()
+        inside = " (--data-dir is the folder above it)" if is_inside else ""
+        return CorpusAbsentError(
+            f"{self.name}:{split} is not here: {found}{inside}; {self.how_to_get}, "
+            "or name the folder that holds it with --data-dir, or a list with --manifest"
+        )
+
+    def require_audio(self, split: str, folder: Path, audio: object) -> None:
+        """Raise where a folder holds no audio, unless nobody will listen.
+
+        Raises:
+            CorpusAbsentError: With what the folder holds instead.
+        """
+        if not audio and not self.labels_only:
+            raise self.not_here(split, f"{folder} holds no audio{_archives_hint(folder)}")
+
+    @cached_property
+    def _listed(self) -> list[Row] | None:
+        """The manifest's rows; None where the corpus is read from its own folders."""
+        names = self.evaluation_lists or (f"{self.name}_eval.jsonl",)
+        there = [path for name in names for path in (self.data_dir / name, *sorted(self.data_dir.glob(f"*/{name}")))]
+        found = [path for path in there if path.is_file()]
+        paths = [self.manifest] if self.manifest else [] if self.corpus_splits() else found
+        if not paths:
+            return None
+        fields = (*self.reference_fields, *filter(None, map(self.reference_field, self.splits)))
+        doubled = self.merges_rows
+        return [
+            row
+            for path in paths
+            for row in read_manifest(path, data_dir=self.data_dir, reference_fields=fields, doubled=doubled)
+        ]
+
+    def _rows_of_list(self, split: str) -> list[Row]:
+        listed = self._listed or []
+        if name_no_split(listed):
+            return listed
+        return rows_of_split(listed, self._names_of(split))
+
+    def _rows_of_dataset(self, split: str) -> list[Row]:
+        from evaluate.captions.programs import home_or_cache
+        from evaluate.hf_datasets import read_dataset
+
+        assert self.dataset is not None
+        return read_dataset(
+            self.dataset,
+            wanted_split=self._names_of(split)[0],
+            reference_columns=tuple(filter(None, (self.reference_field(split), *self.reference_fields))),
+            cache_dir=home_or_cache("OTOSCOPE_DATASETS", "datasets"),
+        )
+
+    def _names_of(self, split: str) -> tuple[str, ...]:
+        return (split, *self.split_names.get(split, ()))
+
+    def _split(self, split: str, found: CorpusRows) -> Split:
+        """Make a split of rows; rows whose audio is not there are counted, not an error."""
+        rows = list(found.rows)
+        if self.is_listed:
+            rows = self.prepared(rows, split)
+        self._check_language(rows, split)
+        heard = [row for row in rows if row.has_audio]
+        labels_only = self.labels_only and not heard
+        if not heard and not (labels_only and rows):
+            raise self._nothing_here(split, rows)
+        missing = tuple(row.id for row in rows if not row.has_audio)
+        official = self.official_size(split, rows)
+        samples = tuple(self.sample_of(row, split) for row in (rows if labels_only else heard))
+        return Split(split, samples, Coverage(len(samples), official, missing, found.untranscribed, labels_only))
+
+    def _check_language(self, rows: list[Row], split: str) -> None:
+        spoken = self.spoken_language(split)
+        for row in rows:
+            if spoken and row.language not in ("", spoken):
+                raise ManifestError(
+                    f"{row.where}: sample {row.id!r}: language is {row.language!r}, but it would be scored by the "
+                    f"task's, {spoken!r}; make it a task of its own"
+                )
+
+    def _nothing_here(self, split: str, rows: list[Row]) -> CorpusAbsentError:
+        first = f" (first: {rows[0].audio[0].path})" if rows and rows[0].audio else ""
+        if not self.is_listed:
+            return self.not_here(
+                split, f"none of its {len(rows)} audio files is there{first}" if rows else "it has no samples"
+            )
+        what = (
+            f"none of the manifest's {len(rows)} audio files is there{first}"
+            if rows
+            else "the manifest has no line of it"
+        )
+        return CorpusAbsentError(
+            f"{self.name}:{split}: {what}; paths are taken relative to the manifest or to --data-dir, and splits from "
+            "the lines' own `split` or `source`"
+        )
+
+    def _prompt(self, row: Row, sample: Sample, split: str) -> str:
+        own = row.fields.get("prompt")
+        if self.protocol_name == "qwen2-audio" and isinstance(own, str):
+            return own  # that evaluation's prompts stand in its lists
+        if self.protocol:
+            return render_prompt(self.protocol.prompt, sample)
+        template = self.prompt_of(split)
+        if sample.question and "{question}" not in template:
+            template = f"{template}\n{{question}}" if template else "{question}"
+        return render_prompt(template, sample)
+
+    def _label(self, row: Row, reference: str, choices: tuple[str, ...]) -> str:
+        """Return the choice that a reference is."""
+        choice = match_choice(reference, choices, self.aliases)
+        if choice is None:
+            raise ManifestError(
+                f"{row.where}: sample {row.id!r}: reference {reference!r} is none of the choices: {', '.join(choices)}"
+            )
+        return choice
+
+
+def _archives_hint(folder: Path) -> str:
+    """Say so where the archives inside a corpus were not unpacked."""
+    archives = sorted(folder.rglob("*.tar.gz")) or sorted(folder.parent.glob("*.tar.gz"))
+    return f", but {len(archives)} .tar.gz archives such as {archives[0].name}: unpack them" if archives else ""

@@ -1,0 +1,81 @@
+"""Published evaluations that can be repeated: what a model was asked, how long it might answer, what was scored.
+
+A task names the protocols that cover it; the scoring itself, faults included, is each metric's (`MetricSettings`). A
+prompt is the text behind the audio. Where the audio goes, and what stands around both, is the model family's.
+
+Sources: QwenLM/Qwen-Audio at b50fb958 and QwenLM/Qwen2-Audio at 595360e8, eval_audio/*.py of both (base models; the
+prompts of the second stand in the lists that its README links to).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from evaluate.metrics.base import PROTOCOLS
+from evaluate.types import Sample
+
+__all__ = ["ASR", "PROTOCOLS", "SCENE", "TRANSLATION", "Protocol", "language_name", "render_prompt"]
+
+WINDOW_S = 30.0  # both models hear the first 30 s of a clip; what follows was dropped without notice
+
+_NAMES = {
+    **{"ar": "Arabic", "ca": "Catalan", "cy": "Welsh", "de": "German", "en": "English", "es": "Spanish"},
+    **{"et": "Estonian", "fa": "Persian", "fr": "French", "id": "Indonesian", "it": "Italian", "ja": "Japanese"},
+    **{"ko": "Korean", "lv": "Latvian", "mn": "Mongolian", "nl": "Dutch", "pt": "Portuguese", "ru": "Russian"},
+    **{"sl": "Slovenian", "sv": "Swedish", "ta": "Tamil", "tr": "Turkish", "yue": "Cantonese", "zh": "Mandarin"},
+}
+_PLACE = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """How one kind of task was evaluated."""
+
+    prompt: str  # with the places that `render_prompt` fills
+    max_new_tokens: int
+    metrics: tuple[str, ...]  # the published ones, the first is the primary one; (): the task's own
+    max_clip_s: float = WINDOW_S
+    min_new_tokens: int = 1
+
+
+ASR: Mapping[str, Protocol] = {
+    "qwen-audio": Protocol(
+        "<|startoftranscript|><|{language}|><|transcribe|><|{language}|><|notimestamps|><|wo_itn|>", 256, ()
+    ),
+    "qwen2-audio": Protocol("Detect the language and recognize the speech: <|{language}|>", 256, ()),
+}
+TRANSLATION: Mapping[str, Protocol] = {
+    "qwen-audio": Protocol(
+        "<|startoftranscript|><|{language}|><|translate|><|{answer_language}|><|notimestamps|><|itn|>", 256, ("bleu",)
+    ),
+    "qwen2-audio": Protocol(
+        "Detect the language and translate the speech into {answer_language_name}: <|{language}|>", 256, ("bleu",)
+    ),
+}
+SCENE: Mapping[str, Protocol] = {
+    "qwen-audio": Protocol(
+        "<|startofanalysis|><|unknown|><|keyword|><|en|><|notimestamps|><|scene|>", 10, ("accuracy",)
+    )
+}
+
+
+def language_name(code: str) -> str:
+    """Return the English name of a language, as prompts use it; the code itself where none is known."""
+    return _NAMES.get(code, code)
+
+
+def render_prompt(template: str, sample: Sample) -> str:
+    """Return a prompt with its places filled; what is filled in is not read again, unknown places stay.
+
+    Places are {question}, {choices}, {language}, {language_name}, {answer_language} and {answer_language_name}.
+    """
+    answer_language = sample.answer_language or sample.language
+    content = {
+        "question": sample.question,
+        "choices": ", ".join(sample.choices),
+        "language": sample.language,
+        "language_name": language_name(sample.language),
+        "answer_language": answer_language,
+        "answer_language_name": language_name(answer_language),
+    }
+    return _PLACE.sub(lambda place: content.get(place[1], place[0]), template)
