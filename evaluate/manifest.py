@@ -33,6 +33,9 @@ class Row:
     source_text: str = ""  # what is said, where the references are its translation
     split: str = ""  # as the line names it, "" if it does not
     groups: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # all others as they came, for labels with names of their own
 
     @property
     def has_audio(self) -> bool:
