@@ -1,5 +1,6 @@
 """Datasets in Hugging Face's form, made here of tones; the hub itself is never asked."""
 
+import gc
 import io
 import json
 import subprocess
@@ -80,9 +81,13 @@ def _parquet(folder: Path, tones: list[Path]) -> None:
 
 
 def _arrow(folder: Path, tones: list[Path]) -> None:
+    write_arrow(folder, {"audio": [embedded(tone) for tone in tones], "text": TEXTS})
+
+
+def write_arrow(folder: Path, columns: dict[str, list[Any]]) -> None:
     import datasets
 
-    made = dataset({"audio": [embedded(tone) for tone in tones], "text": TEXTS})
+    made = dataset(columns)
     folder.mkdir()
     with datasets.arrow_writer.ArrowWriter(path=str(folder / "test.arrow"), features=made.features) as writer:
         writer.write_table(made.data.table)
@@ -146,6 +151,11 @@ SHAPES = [
 ]
 
 
+# The library leaves `metadata.csv` open.
+LEAVES_OPEN = pytest.mark.filterwarnings("ignore::ResourceWarning")
+
+
+@LEAVES_OPEN
 @pytest.mark.parametrize("streaming", [False, True])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_shape_of_a_local_copy_gives_the_same_rows(
@@ -157,6 +167,8 @@ def test_every_shape_of_a_local_copy_gives_the_same_rows(
     assert [row.references for row in rows] == [(text,) for text in TEXTS]
     assert [row.audio[0].path.read_bytes() for row in rows] == [tone.read_bytes() for tone in tones]
     assert [row.audio[0].path.name for row in rows] == [tone.name for tone in tones]
+    if shape is _audiofolder_csv:
+        gc.collect()
 
 
 def test_a_folder_of_tars_is_read(read: Read, tones: list[Path], tmp_path: Path) -> None:
@@ -211,10 +223,8 @@ def test_files_that_are_there_are_pointed_at(read: Read, tones: list[Path], tmp_
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_saved_dataset_of_paths_points_at_them(read: Read, tones: list[Path], tmp_path: Path) -> None:
-    dataset({"audio": [{"bytes": None, "path": str(tone)} for tone in tones], "text": TEXTS}).save_to_disk(
-        str(tmp_path / "copy")
-    )
+def test_paths_inside_a_dataset_are_pointed_at(read: Read, tones: list[Path], tmp_path: Path) -> None:
+    write_arrow(tmp_path / "copy", {"audio": [{"bytes": None, "path": str(tone)} for tone in tones], "text": TEXTS})
     assert [row.audio[0].path for row in read(tmp_path / "copy")] == tones
 
 
@@ -305,7 +315,7 @@ def test_audio_at_an_address_is_fetched(read: Read, tones: list[Path], tmp_path:
     ("audio", "message"),
     [
         (None, "audio is None, expected a path, bytes, or array"),
-        ({"array": [1, 2], "sampling_rate": 8_000}, r"shape \(2,\) and int64 at 8000 Hz"),
+        ({"array": [1, 2], "sampling_rate": 8_000}, r"audio is an array of shape \(2,\) and int64 at 8000 Hz"),
     ],
 )
 def test_audio_that_is_none_is_named(read: Read, tmp_path: Path, audio: Any, message: str) -> None:
@@ -429,10 +439,12 @@ def test_cells_of_csv_files_stay_text(read: Read, tmp_path: Path) -> None:
     assert rows[0].fields == {"id": "a", "text": "007", "n": "1"}
 
 
+@LEAVES_OPEN
 def test_cells_of_the_metadata_of_an_audiofolder_stay_text(read: Read, tones: list[Path], tmp_path: Path) -> None:
     _copy(tmp_path / "copy", tones)
     (tmp_path / "copy" / "metadata.csv").write_text(f"file_name,text\n{tones[0].name},007\n{tones[1].name},08\n")
     assert [row.references for row in read(tmp_path / "copy")] == [("007",), ("08",)]
+    gc.collect()
 
 
 def test_question_language_and_source_text_are_found(read: Read, lines: Make) -> None:
@@ -563,8 +575,9 @@ def test_a_folder_without_data_is_said(read: Read, tmp_path: Path) -> None:
 
 
 def test_a_split_without_rows_is_said(read: Read, tmp_path: Path) -> None:
-    dataset({"text": []}, audio="").save_to_disk(str(tmp_path / "copy"))
-    with pytest.raises(CorpusAbsentError, match="holds no rows"):
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "copy" / "test.csv").write_text("audio,text\n")
+    with pytest.raises(CorpusAbsentError, match="copy: split 'test' holds no rows"):
         read(tmp_path / "copy")
 
 
