@@ -588,12 +588,8 @@ def test_a_damaged_file_is_one_line(read: Read, tmp_path: Path) -> None:
         read(tmp_path / "copy")
 
 
-def test_without_a_network_the_hub_is_named(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
-    import datasets
-    import huggingface_hub
-
-    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+@pytest.mark.usefixtures("offline")
+def test_without_a_network_the_hub_is_named(read: Read) -> None:
     with pytest.raises(MachineError, match=r"owner/name: Couldn't reach .*OfflineMode.*; connect to the hub, or name"):
         read("owner/name")
 
@@ -630,13 +626,38 @@ def test_errors_of_the_library_are_sorted_by_who_can_act(
         read("owner/name")
 
 
-def test_a_cached_copy_of_another_revision_is_refused(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    import datasets
+    import huggingface_hub
+
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+
+
+@pytest.fixture
+def downloaded(tones: list[Path], tmp_path: Path) -> None:
+    """A hub dataset `owner/name` at revision abc123, as the library keeps it once it was downloaded."""
     import datasets
 
-    class Cache:
-        hash = "abc123"
+    folder = parquet(tmp_path / "name", {"audio": [embedded(tone) for tone in tones], "text": TEXTS})
+    library = tmp_path / "library"
+    builder = datasets.load_dataset_builder(str(folder), cache_dir=str(library))
+    builder.download_and_prepare()
+    version = library / "owner___name" / "default" / "0.0.0"
+    version.mkdir(parents=True)
+    Path(builder.cache_dir).rename(version / "abc123")
 
-    monkeypatch.setattr(datasets, "load_dataset_builder", lambda *_, **__: Cache())
+
+@pytest.mark.usefixtures("downloaded", "offline")
+@pytest.mark.parametrize("streaming", [False, True])
+def test_what_was_downloaded_is_there_without_a_network(read: Read, streaming: bool) -> None:
+    assert [row.id for row in read("owner/name", streaming=streaming)] == IDS
+    assert [row.id for row in read("owner/name", streaming=streaming, revision="abc123")] == IDS
+
+
+@pytest.mark.usefixtures("downloaded", "offline")
+def test_a_downloaded_copy_of_another_revision_is_refused(read: Read) -> None:
     with pytest.raises(MachineError, match="the copy that is here is of revision abc123, not v2"):
         read("owner/name", revision="v2")
 
