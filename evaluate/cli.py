@@ -10,12 +10,15 @@ import textwrap
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from evaluate import __version__
 from evaluate.errors import OtoscopeError, RequestError
+
+if TYPE_CHECKING:
+    from evaluate.hf_datasets import DatasetSpec
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -96,6 +99,19 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON doc
 _MANIFEST = click.option(
     "--manifest", type=click.Path(path_type=Path), help="JSONL list to read instead of the corpus's own layout."
 )
+_DATASET = click.option(
+    "--dataset", help="Hugging Face dataset (id or local folder) to read instead of the corpus's own layout."
+)
+_DATASET_ARGUMENTS = click.option(
+    "--dataset-arg",
+    "dataset_arguments",
+    multiple=True,
+    callback=_parse_pairs,
+    help="KEY=VALUE for it: config, split, revision, streaming=true, or a column's name for id, audio, references, …",
+)
+_PROTOCOL = click.option(
+    "--protocol", default="", help="Ask and score as a published evaluation did: qwen-audio or qwen2-audio."
+)
 _PTB = click.option(
     "--ptb",
     type=click.Choice(["python", "java"]),
@@ -129,6 +145,9 @@ def cli() -> None:
 @_RESULTS_DIR
 @_TASKS_DIR
 @_MANIFEST
+@_DATASET
+@_DATASET_ARGUMENTS
+@_PROTOCOL
 @_COMPLETE
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first N samples of each split.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, …")
@@ -163,6 +182,9 @@ def eval_command(
     results_dir: Path,
     tasks_dir: Path | None,
     manifest: Path | None,
+    dataset: str | None,
+    dataset_arguments: dict[str, str],
+    protocol: str,
     require_complete: bool,
     limit: int | None,
     device: str,
@@ -210,10 +232,28 @@ def eval_command(
         model_arguments=model_arguments,
     )
     model = create_model(model_spec, device=device, dtype=dtype, arguments=model_arguments)
-    source = SelectionSettings(data_dir, tasks_dir, manifest, limit, require_complete)
+    source = SelectionSettings(
+        data_dir,
+        tasks_dir,
+        manifest,
+        limit,
+        require_complete,
+        dataset=_dataset(dataset, dataset_arguments, limit),
+        protocol=protocol,
+    )
     selections = select_tasks(task_specs, model, source, notice)
     documents = Evaluation(model, settings, notice).run(selections)
     return _report_scores(documents, as_json=as_json, allow_failures=allow_failures)
+
+
+def _dataset(where: str | None, arguments: dict[str, str], limit: int | None = None) -> "DatasetSpec | None":
+    if where is None:
+        if arguments:
+            raise RequestError("--dataset-arg says more about --dataset; name one")
+        return None
+    from evaluate.hf_datasets import parse_dataset_spec
+
+    return parse_dataset_spec(where, arguments, limit=limit)
 
 
 def _report_scores(documents: list[dict[str, Any]], *, as_json: bool, allow_failures: int, one: bool = False) -> int:
@@ -281,7 +321,7 @@ def _generation(pairs: dict[str, str]) -> dict[str, Any]:
 @click.option(
     "--extractor", help="How a choice is read out of a text: exact, normalized, letter, named or closest; needs labels."
 )
-@click.option("--protocol", default="", help="Score as a published evaluation did: qwen-audio or qwen2-audio.")
+@_PROTOCOL
 @_PTB
 @_SPICE_SCORES
 @click.option(
@@ -296,6 +336,8 @@ def _generation(pairs: dict[str, str]) -> dict[str, Any]:
 @_RESULTS_DIR
 @_TASKS_DIR
 @_MANIFEST
+@_DATASET
+@_DATASET_ARGUMENTS
 @_COMPLETE
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="For intervals.")
 @click.option(
@@ -321,6 +363,8 @@ def score_command(
     results_dir: Path,
     tasks_dir: Path | None,
     manifest: Path | None,
+    dataset: str | None,
+    dataset_arguments: dict[str, str],
     require_complete: bool,
     seed: int,
     allow_failures: int,
@@ -354,15 +398,22 @@ def score_command(
         names = list(dict.fromkeys(name.strip() for name in metrics.split(",")))
         document = score_files(references, predictions, metrics=names, given=given, options=options, samples=samples)
         return _report_scores([document], as_json=as_json, allow_failures=allow_failures, one=True)
-    if metrics or language or normalizer or choices or extractor or protocol or samples:
+    if metrics or language or normalizer or choices or extractor or samples:
         raise RequestError(
-            "with --task the task says metrics, language, normaliser, choices, extractor and protocol, and the run "
-            "holds its samples; leave these options out"
+            "with --task the task says metrics, language, normaliser, choices and extractor, and the run holds its "
+            "samples; leave these options out"
         )
     if not model_name:
         raise RequestError("with --task, expected --model-name: what the system is called in results")
     model = Predictions(str(predictions), name=model_name)
-    source = SelectionSettings(data_dir, tasks_dir, manifest, require_complete=require_complete)
+    source = SelectionSettings(
+        data_dir,
+        tasks_dir,
+        manifest,
+        require_complete=require_complete,
+        dataset=_dataset(dataset, dataset_arguments),
+        protocol=protocol,
+    )
     selections = select_tasks(task_spec or "", model, source, notice)
     if len(selections) > 1:
         splits = ", ".join(selection.split.name for selection in selections)

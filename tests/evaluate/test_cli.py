@@ -11,6 +11,7 @@ import pytest
 
 from evaluate.prediction_log import index_log
 from evaluate.testing import write_tone
+from tasks import BUILTIN
 
 Command = Callable[..., Any]
 Write = Callable[..., Path]
@@ -19,7 +20,6 @@ SLOW_MODEL = """\
 import time
 from evaluate.model import ModelAdapter
 from evaluate.types import Output
-from tasks import BUILTIN
 
 
 class Slow(ModelAdapter):
