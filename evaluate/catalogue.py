@@ -2,10 +2,12 @@
 
 import inspect
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from evaluate.errors import RequestError
 from evaluate.metrics import registry as metrics
+from evaluate.model import ModelAdapter
 from evaluate.normalizers import registry as normalizers
 from evaluate.task import Task
 
@@ -37,14 +39,15 @@ def describe_each(names: Iterable[str], describe: Callable[[str], Description], 
 
 def describe_task(task: type[Task]) -> Description:
     """Return everything about a task."""
+    metrics = {split: task(Path()).metrics_of(split) for split in task.splits}
     return {
         "name": task.name,
         "kind": task.kind,
         "languages": list(task.languages or filter(None, [task.language])),
         "splits": list(task.splits),
         "default_splits": list(task.default_splits),
-        "primary": task.metrics[0],
-        "metrics": list(task.metrics),
+        "primary": metrics[task.default_splits[0]][0],
+        "metrics": list(dict.fromkeys(name for names in metrics.values() for name in names)),
         "version": task.version,
         "official_sizes": dict(task.official_sizes),
         "choices": list(task.choices),
@@ -52,6 +55,28 @@ def describe_task(task: type[Task]) -> Description:
         "protocols": list(task.protocols),
         "source": task.source,
         "description": task.description or _first_line(task),
+    }
+
+
+def describe_first_sample(task: Task, model: ModelAdapter, split_name: str | None) -> Description:
+    """Return what a model would be asked for the first sample of a task; its audio need not be here.
+
+    Raises:
+        RequestError: The corpus is not here, or the model cannot do the task.
+    """
+    split = task.read_split(split_name) if split_name else task.read_default_splits()[0]
+    first = split.samples[0]
+    if reason := model.refusal(task, [first]):
+        raise RequestError(f"{model.name} cannot do {task.name}:{split.name}: {reason}; see otoscope models")
+    return {
+        "split": split.name,
+        "sample": first.id,
+        "audio": [str(ref.path) for ref in first.audio],
+        "references": list(first.references),
+        "prompt_in_words": first.prompt,
+        "protocol": task.protocol_name,
+        "model": model.name,
+        "sent": model.shown_prompt(first) or "nothing: the model takes no text",
     }
 
 

@@ -426,21 +426,55 @@ def score_command(
 
 @cli.command("tasks")
 @click.argument("name", required=False)
+@click.option("--model", "model_spec", help="Show what this model would be sent for the first sample of NAME[:SPLIT].")
+@click.option("--model-arg", "model_arguments", multiple=True, callback=_parse_pairs, help="KEY=VALUE for the model.")
+@_PROTOCOL
+@_DATA_DIR
+@_MANIFEST
+@_DATASET
+@_DATASET_ARGUMENTS
 @_TASKS_DIR
 @_JSON
-def tasks_command(name: str | None, tasks_dir: Path | None, as_json: bool) -> None:
-    """List the tasks; with a NAME, everything about one.
+def tasks_command(
+    name: str | None,
+    model_spec: str | None,
+    model_arguments: dict[str, str],
+    protocol: str,
+    data_dir: Path,
+    manifest: Path | None,
+    dataset: str | None,
+    dataset_arguments: dict[str, str],
+    tasks_dir: Path | None,
+    as_json: bool,
+) -> None:
+    """List the tasks; with a NAME, everything about one; with a model too, what it would be sent.
 
     \b
-    Example:
+    Examples:
       otoscope tasks librispeech
+      otoscope tasks covost2:en-de --model whisper:openai/whisper-base --data-dir /corpora
     """
-    from evaluate.catalogue import describe_each, describe_task
-    from tasks import find_task_class, task_registry
+    from evaluate.catalogue import describe_each, describe_first_sample, describe_task
+    from models import create_model
+    from tasks import find_task_class, parse_task_spec, task_registry
 
+    if model_spec is not None:
+        if name is None:
+            raise RequestError("--model shows what is sent for a task; name one, e.g. otoscope tasks librispeech")
+        task_name, split = parse_task_spec(name)
+        task = find_task_class(task_name, tasks_dir=tasks_dir)(
+            data_dir,
+            manifest,
+            dataset=_dataset(dataset, dataset_arguments, 1),
+            protocol=protocol,
+            labels_only=True,
+        )
+        model = create_model(model_spec, device="cpu", dtype="auto", arguments=model_arguments)
+        _print_catalogue("", [describe_first_sample(task, model, split)], (), name, as_json)
+        return
     names = [name] if name else task_registry(tasks_dir).names()
     rows = describe_each(names, lambda one: describe_task(find_task_class(one, tasks_dir=tasks_dir)), strict=bool(name))
-    _print_catalogue("tasks", rows, ("name", "kind", "languages", "splits", "primary", "description"), name, as_json)
+    _print_catalogue("tasks", rows, ("name", "kind", "languages", "default_splits", "primary", "description"), name, as_json)
 
 
 @cli.command("models")

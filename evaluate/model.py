@@ -34,6 +34,14 @@ class ModelAdapter(ABC):
         """Return why this model cannot do a task, or some of its samples, or None; asked before anything is loaded."""
         return None
 
+    def shown_prompt(self, sample: Sample) -> str:
+        """Return the exact text that is sent for a sample, "" where none is; its audio stands where the model wants it.
+
+        Raises:
+            ModelLoadError: Something of the model is needed for that, and is not here.
+        """
+        return sample.prompt if self.sample_rate_hz else ""
+
     def load(self) -> None:
         """Load what is large. Called once, and only if there is something left to evaluate.
 

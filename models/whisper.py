@@ -95,6 +95,10 @@ class Whisper(ModelAdapter):
         languages = sorted({sample.language for sample in asked})  # a manifest's lines may each name their own
         return next(filter(None, map(self._language_refusal, languages)), None)
 
+    def shown_prompt(self, sample: Sample) -> str:
+        told = f"<|{sample.language}|><|transcribe|>" if self._facts.is_multilingual else ""
+        return f"<|startoftranscript|>{told}<|notimestamps|>"  # from 30 s on without the last one
+
     def _language_refusal(self, language: str) -> str | None:
         if not self._facts.is_multilingual:
             return None if language == "en" else f"the checkpoint is English-only, the speech is in {language!r}"

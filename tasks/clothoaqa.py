@@ -8,8 +8,8 @@ One item, as the corpus has it: a line per annotator, so that three lines are on
 
 Source: Lipping et al. 2022, "Clotho-AQA: A Crowdsourced Dataset for Audio Question Answering";
 https://zenodo.org/records/6473207. Clips are those of Clotho, which is looked into as well; some names differ between
-the lists and the archive in punctuation or case, so files are found by their letters and digits. Annotators disagree:
-an answer that any of them gave counts in `accuracy`; the other metrics say how else it can be counted.
+the lists and the archive in punctuation or case, so files are found by their letters and digits. Annotators disagree,
+so the first metric, that of papers, stays below 1; in `accuracy` an answer that any of them gave is right.
 """
 
 import re
@@ -37,7 +37,7 @@ class ClothoAQA(CorpusTask):
     splits = ("test", "val", "train")
     official_sizes = {"test": 2838, "val": 2064, "train": 7043}  # questions; train asks one of its 7,044 twice
     default_splits = ("test",)
-    metrics = ("accuracy", "annotator_accuracy", "binary_accuracy", "majority_accuracy", "unanimous_accuracy")
+    metrics = ("annotator_accuracy", "binary_accuracy", "majority_accuracy", "unanimous_accuracy", "accuracy")
     prompt = "{question} Answer with yes or no, or with a single word."
     protocols = {
         "qwen-audio": Protocol(

@@ -9,6 +9,7 @@ import yaml
 from evaluate.errors import RunDamagedError
 
 SCALES = {"per cent": 0.01, "fraction": 1.0, "points of 100": 1.0, "points of 10": 1.0, "milliseconds": 1.0}
+_DIRECTIONS = {"higher": True, "lower": False}  # what is better
 _EMPTY_CELL = "–"
 
 
@@ -21,6 +22,7 @@ class PublishedScore:
     split: str
     metric: str
     value: float  # rates as fractions, like ours
+    higher_is_better: bool
     protocol: str  # whose prompts and normalisation it was made with
     source: str
 
@@ -58,6 +60,7 @@ def _scores_of(table: dict[str, Any], document: dict[str, Any]) -> list[Publishe
             split=split,
             metric=table["metric"],
             value=float(cell) * scale,
+            higher_is_better=_DIRECTIONS[table["direction"]],
             protocol=document["protocol"],
             source=document["source"],
         )

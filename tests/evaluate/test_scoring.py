@@ -109,8 +109,8 @@ def test_options_of_scoring_two_files_are_not_those_of_a_task(otoscope: Command,
         answers,
         "--model-name",
         "m",
-        "--protocol",
-        "qwen-audio",
+        "--language",
+        "en",
     )
     result = otoscope(*command)
     assert (result.status, "the task says metrics, language" in result.stderr) == (2, True)

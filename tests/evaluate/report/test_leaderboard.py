@@ -4,8 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from evaluate.report.leaderboard import Leaderboard
 from evaluate.report.published import load_published, published_dir
 
@@ -137,19 +135,3 @@ def test_the_report_is_written_where_it_is_asked_for(otoscope: Command, librispe
 
 
 # Sums of the cells of each table, added by hand from the two READMEs: a mistyped cell shows.
-PUBLISHED_SUMS = [
-    ("qwen-audio", "librispeech", "wer", 2.1 + 5.5 + 2.4 + 5.8 + 30.7 + 2.6 + 5.0 + 2.1 + 4.9 + 1.8 + 4.0 + 2.0 + 4.2),
-    ("qwen-audio", "aishell1", "cer", 2.0 + 2.1 + 1.6 + 1.9 + 2.0 + 1.2 + 1.3),
-    ("qwen-audio", "aishell2", "cer", 12.4 + 2.9 + 9.7),
-    ("qwen-audio", "covost2", "bleu", 51.7 + 118.4 + 14.1 + 230.4),
-    ("qwen2-audio", "librispeech", "wer", 6.5 + 9.9 + 11.0),
-    ("qwen2-audio", "covost2", "bleu", 249.5 + 243.9),
-]
-
-
-@pytest.mark.parametrize(("protocol", "task", "metric", "total"), PUBLISHED_SUMS)
-def test_published_tables_add_up(protocol: str, task: str, metric: str, total: float) -> None:
-    figures = load_published(published_dir(Path("nowhere")))
-    cells = [one.value for one in figures if (one.protocol, one.task, one.metric) == (protocol, task, metric)]
-    scale = 1 if metric == "bleu" else 100
-    assert scale * sum(cells) == pytest.approx(total)
