@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from evaluate.errors import RequestError
 from evaluate.model import ModelAdapter
 from evaluate.prediction_log import LogIndex, LogWriter, compact, index_log, mend_tail
 from evaluate.progress import progress_bar
@@ -65,6 +66,8 @@ class Evaluation:
 
     def run(self, selections: Sequence[Selection]) -> list[dict[str, Any]]:
         """Evaluate and score every selection; returns their scores documents, each with its `run_dir`."""
+        for selection in selections:
+            self._options(selection.task)
         names = {name for one in selections for name in one.task.metric_settings(one.split.name)}
         self._settings.scoring.refuse_idle(names)
         return [self._run_one(selection) for selection in selections]
@@ -100,11 +103,16 @@ class Evaluation:
             **{f"model_{key}": value for key, value in self._model.identity().items()},
             "model_source": self._model.source_hash,
             "model_arguments": without_secrets(self._settings.model_arguments),
-            "generation": asdict(self._options(selection.task)),
+            "generation": self._options(selection.task).chosen(),
         }
 
     def _options(self, task: Task) -> GenerationOptions:
         options = replace(task.generation_options(), **self._settings.generation)
+        if options.max_new_tokens is not None and options.min_new_tokens > options.max_new_tokens:
+            raise RequestError(
+                f"{task.name}: min_new_tokens is {options.min_new_tokens}, above max_new_tokens "
+                f"{options.max_new_tokens}; lower the one or raise the other"
+            )
         # Greedy answers do not depend on the seed: another one must not make another run.
         return replace(options, seed=self._settings.seed) if options.temperature > 0 else options
 
@@ -116,6 +124,7 @@ class Evaluation:
             "schema": SCHEMA,
             "run_id": run.path.name,
             **facts,
+            "generation": asdict(self._options(selection.task)),  # whole, also what is at its default
             "kind": selection.task.kind,
             "num_samples": len(selection.samples),
             "coverage": selection.split.coverage.to_json(),

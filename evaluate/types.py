@@ -1,7 +1,7 @@
 """The records that travel through the harness. All are frozen; each field says what it is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ class GenerationOptions:
     """How text is generated. None leaves the choice to the checkpoint; decoding is greedy unless asked otherwise."""
 
     max_new_tokens: int | None = None
+    min_new_tokens: int = 0  # above 0 forbids an empty answer
     num_beams: int = 1
     temperature: float = 0.0  # 0: greedy; above 0: sampling, seeded
     top_p: float = 1.0  # only when sampling
@@ -53,10 +54,16 @@ class GenerationOptions:
     length_penalty: float = 1.0  # only with several beams
     seed: int = 0
 
+    def chosen(self) -> dict[str, Any]:
+        """Return the options that differ from their defaults: what tells runs apart, also when options are added."""
+        own = asdict(GenerationOptions())
+        return {name: value for name, value in asdict(self).items() if value != own[name]}
+
 
 # What a user may set, with type and range; the seed comes from the command's own option.
 GENERATION_RANGES: dict[str, tuple[type[int] | type[float], float, float]] = {
     "max_new_tokens": (int, 1, 1_000_000),
+    "min_new_tokens": (int, 0, 1_000_000),
     "num_beams": (int, 1, 1_000),
     "temperature": (float, 0.0, 100.0),
     "top_p": (float, 1e-6, 1.0),
