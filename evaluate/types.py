@@ -110,12 +110,13 @@ class Prediction:
     hypothesis: str | None  # the model's text as it came; None for a failed sample
     error: Failure | None
     references: tuple[str, ...]
-    audio_seconds: float | None  # None where the audio could not be measured
-    latency_seconds: float  # wall time of the batch that the sample was in
+    audio_seconds: float | None  # of the corpus's audio, before any cut; None where it could not be measured
+    latency_seconds: float  # wall time of the batch that the sample was in, or batches
     truncated: bool | None = None
     prompt: str = ""
     groups: Mapping[str, str] = field(default_factory=dict)
     audio: tuple[str, ...] = ()  # paths, as they were read
+    clips: tuple[str, ...] = ()  # what was done to them: truncated, chunked, padded, rejected; see evaluate.clips
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as it stands in `predictions.jsonl`."""
@@ -131,6 +132,7 @@ class Prediction:
             "prompt": self.prompt,
             "groups": dict(self.groups),
             "audio": list(self.audio),
+            **({"clips": list(self.clips)} if self.clips else {}),
         }
 
     @classmethod
@@ -141,6 +143,7 @@ class Prediction:
             KeyError, TypeError: The record lacks a field, or a field has another type.
         """
         error, hypothesis, groups = record["error"], record["hypothesis"], record.get("groups", {})
+        clips = record.get("clips") or []
         if not isinstance(record["id"], str) or not isinstance(hypothesis, str | None):
             raise TypeError("id must be a string, hypothesis a string or null")
         if (hypothesis is None) == (error is None):
@@ -149,6 +152,8 @@ class Prediction:
             raise TypeError("references and audio must be lists of strings, references not empty")
         if not isinstance(groups, dict) or not _are_strings(list(groups.values())):
             raise TypeError("groups must be an object of strings")
+        if not _are_strings(clips):
+            raise TypeError("clips must be a list of strings")
         return cls(
             id=record["id"],
             hypothesis=hypothesis,
@@ -160,6 +165,7 @@ class Prediction:
             prompt=record.get("prompt", ""),
             groups=groups,
             audio=tuple(record["audio"]),
+            clips=tuple(clips),
         )
 
 
