@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
 
 from evaluate.prediction_log import index_log
 from evaluate.testing import write_tone
@@ -88,6 +89,7 @@ def test_run_json_says_what_is_needed_to_repeat_the_run(evaluate: Command) -> No
     [session] = record["sessions"]
     assert session["end"] >= session["start"]
     assert session["packages"]["numpy"]
+    assert session["libsndfile"] == soundfile.__libsndfile_version__
 
 
 def test_no_secret_reaches_the_record(evaluate: Command, monkeypatch: pytest.MonkeyPatch) -> None:
