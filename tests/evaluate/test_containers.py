@@ -233,11 +233,12 @@ def test_an_mp3_that_names_its_encoder_s_delay_gives_the_frames_that_were_encode
 
 
 @pytest.mark.parametrize("settings", [{}, {"flags": "+qscale", "global_quality": "236"}], ids=["constant", "variable"])
+@pytest.mark.parametrize("noisy", [slice(None, 16_000), slice(-16_000, None)], ids=["first", "last"])
 def test_an_mp3_without_the_tag_is_read_whole_and_stands_1105_frames_late(
-    tmp_path: Path, settings: dict[str, str]
+    tmp_path: Path, settings: dict[str, str], noisy: slice
 ) -> None:
     wave = sweep(48_777, 16_000)
-    wave[:16_000] = np.random.default_rng(0).uniform(-0.5, 0.5, 16_000)  # the first frame's bit rate is not the mean
+    wave[noisy] = np.random.default_rng(0).uniform(-0.5, 0.5, 16_000)  # the first frame's bit rate is not the mean
     path = encode(tmp_path / "a.mp3", wave, codec="libmp3lame", settings=settings, write_xing="0")
     assert container_format(path) == "mp3"
     heard = load_waveform(AudioRef(path), sample_rate_hz=16_000)
