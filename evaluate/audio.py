@@ -1,9 +1,15 @@
 """Reading audio: a span of a file as a mono waveform at the rate that a model wants.
 
-Decoding is libsndfile's (WAV, FLAC, Ogg/Opus, MP3, …), resampling soxr's at its very-high-quality setting. The rate
-in the file's header is believed, but not blindly: a WAV header whose fields contradict each other, an impossible
-rate, and a file that ends before its header says so are errors, because each of them would otherwise become a bad
-hypothesis and a wrong score.
+Decoding is libsndfile's (WAV, FLAC, Ogg/Opus, MP3, …), or FFmpeg's for containers such as MP4 that libsndfile does not
+read (see `evaluate.containers`); resampling is soxr's at its very-high-quality setting. The rate in the file's header
+is believed, but not blindly: a WAV header whose fields contradict each other, an impossible rate, and a file that ends
+before its header says so are errors, because each of them would otherwise become a bad hypothesis and a wrong score.
+
+Of an MP3, libsndfile 1.2 leaves out the encoder's delay and padding where the first frame names them (LAME's numbers in
+its "Xing" or "Info" tag): the frames are those that were encoded, in their place, and FFmpeg opening the file by name
+gives the same. FFmpeg reading a pipe, as some evaluations do, leaves what fills the last frame at the end. Without the
+tag nothing can be left out: what LAME wrote stands 1105 frames late, for either decoder; and as libsndfile then only
+guesses the length, FFmpeg reads these files.
 """
 
 import struct
@@ -17,6 +23,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from evaluate.containers import container_format, inspect_track, read_track
 from evaluate.errors import AudioDecodeError
 from evaluate.types import AudioRef
 
@@ -25,12 +32,13 @@ MAX_RATE_HZ = 768_000
 _UNKNOWN_SIZES = (0, 0x7FFFF000, 0x7FFFFFFF, 0xFFFFFFFF)  # what ffmpeg, sox and others put when writing to a pipe
 _UNKNOWN_FRAMES = 1 << 50  # libsndfile reports about 2^63 where a header does not say
 _FIXED_RATE_FORMATS = (1, 3, 6, 7)  # PCM, IEEE float, A-law, µ-law: bytes per second follow from the other fields
+_MP3_RUN_UP_S = 2
 _EXTENSIBLE = 0xFFFE
 
 
 @dataclass(frozen=True, slots=True)
 class AudioInfo:
-    """What a file's header says, checked for sense."""
+    """What a file's header says, checked for sense, or what decoding a container found."""
 
     num_frames: int
     sample_rate_hz: int
@@ -43,7 +51,7 @@ class AudioInfo:
 
 
 def inspect_audio(path: Path) -> AudioInfo:
-    """Read a file's header without decoding it.
+    """Read a file's header; a container whose length only decoding tells is decoded, see `evaluate.containers`.
 
     Raises:
         AudioDecodeError: There is no such file, it is no audio file, or its header is impossible.
@@ -53,6 +61,12 @@ def inspect_audio(path: Path) -> AudioInfo:
         raise AudioDecodeError(f"{path}: {found}, expected an audio file")
     if path.stat().st_size == 0:
         raise AudioDecodeError(f"{path}: the file has 0 bytes; copy it again from the corpus")
+    container = container_format(path)
+    return _checked(path, AudioInfo(*inspect_track(path, container)) if container else _sound_file_info(path))
+
+
+def _sound_file_info(path: Path) -> AudioInfo:
+    """Read the header of a file that is libsndfile's."""
     _check_wav_header(path)
     try:
         header = soundfile.info(str(path))
@@ -64,7 +78,15 @@ def inspect_audio(path: Path) -> AudioInfo:
             f"{path}: the header leaves out how long the audio is, as streaming encoders do, and libsndfile needs it; "
             "encode the file again"
         )
-    info = AudioInfo(header.frames, header.samplerate, header.channels)
+    return AudioInfo(header.frames, header.samplerate, header.channels)
+
+
+def _checked(path: Path, info: AudioInfo) -> AudioInfo:
+    """Return what a file is, if it can be.
+
+    Raises:
+        AudioDecodeError: The rate is impossible, or there is no audio.
+    """
     if not MIN_RATE_HZ <= info.sample_rate_hz <= MAX_RATE_HZ:
         raise AudioDecodeError(
             f"{path}: the header says {info.sample_rate_hz} Hz, expected {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz; "
@@ -115,12 +137,7 @@ def load_waveform(ref: AudioRef, *, sample_rate_hz: int) -> NDArray[np.float32]:
     wanted = min(round(span_s * info.sample_rate_hz), info.num_frames - first)
     if wanted < 1:
         raise AudioDecodeError(f"{ref.path}: the span of {span_s:g} s holds not one frame at {info.sample_rate_hz} Hz")
-    try:
-        frames, _ = soundfile.read(
-            str(ref.path), start=first, frames=wanted, dtype="float32", always_2d=True
-        )  # (num_frames, num_channels)
-    except (soundfile.LibsndfileError, RuntimeError) as error:
-        raise AudioDecodeError(f"{ref.path}: decoding broke off ({_reason(error)}); copy the file again") from error
+    frames = _read_frames(ref.path, first, wanted)  # (num_frames, num_channels)
     if len(frames) < wanted:
         raise AudioDecodeError(
             f"{ref.path}: only {len(frames)} of {wanted} frames could be decoded, the file is cut off; copy it again"
@@ -131,6 +148,23 @@ def load_waveform(ref: AudioRef, *, sample_rate_hz: int) -> NDArray[np.float32]:
     if info.sample_rate_hz != sample_rate_hz:
         waveform = soxr.resample(waveform, info.sample_rate_hz, sample_rate_hz, quality="VHQ")
     return waveform
+
+
+def _read_frames(path: Path, start: int, num_frames: int) -> NDArray[np.float32]:
+    """Decode frames of a file, shape (num_frames, num_channels); fewer where it ends."""
+    if container := container_format(path):
+        return read_track(path, container, start=start, num_frames=num_frames)
+    try:
+        with soundfile.SoundFile(str(path)) as file:
+            # After a jump, MP3 is wrong for some tenths of a second: its frames lean on bits of those before.
+            run_up = min(start, _MP3_RUN_UP_S * file.samplerate) if file.format == "MP3" else 0
+            if start > run_up:
+                file.seek(start - run_up)
+            # In one go, since soundfile itself jumps between two reads.
+            frames: NDArray[np.float32] = file.read(run_up + num_frames, dtype="float32", always_2d=True)[run_up:]
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        raise AudioDecodeError(f"{path}: decoding broke off ({_reason(error)}); copy the file again") from error
+    return frames
 
 
 def _reason(error: Exception) -> str:

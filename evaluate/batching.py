@@ -2,37 +2,37 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
 
-from evaluate.types import Sample
-
+Item = TypeVar("Item")
 MAX_BATCH_SIZE = 512  # clips that cost next to nothing should still reach the log now and then
 
 
-class BatchPlanner:
-    """Hands out batches of samples of like length.
+class BatchPlanner(Generic[Item]):
+    """Hands out batches of items of like length.
 
     Longest first: what does not fit into memory shows at once, and the remaining time shrinks steadily. A batch costs
     its longest clip times its size, since shorter clips are padded to the longest.
 
     Args:
-        samples: Samples with their durations in seconds, in any order; equal durations keep their order.
+        items: What goes to the model, with durations in seconds, in any order; equal durations keep their order.
         max_batch_seconds: Budget of padded audio seconds per batch. A clip that is longer goes alone.
         padded_seconds: What a clip of some duration costs by itself, see `ModelAdapter.padded_seconds`.
     """
 
     def __init__(
         self,
-        samples: Sequence[tuple[Sample, float]],
+        items: Sequence[tuple[Item, float]],
         *,
         max_batch_seconds: float,
         padded_seconds: Callable[[float], float],
     ) -> None:
-        priced = [(padded_seconds(duration_s), sample) for sample, duration_s in samples]
-        self._queue = deque(sorted(priced, key=lambda item: -item[0]))
+        priced = [(padded_seconds(duration_s), item) for item, duration_s in items]
+        self._queue = deque(sorted(priced, key=lambda pair: -pair[0]))
         self._padded_seconds = padded_seconds
         self._budget = max_batch_seconds
 
-    def next_batch(self) -> list[Sample]:
+    def next_batch(self) -> list[Item]:
         """Return the next batch, empty when all are handed out."""
         if not self._queue:
             return []

@@ -162,6 +162,18 @@ def cli() -> None:
 @click.option(
     "--decode-workers", type=click.IntRange(min=1), default=2, show_default=True, help="Threads that read audio."
 )
+@click.option(
+    "--long-clips",
+    type=click.Choice(["keep", "truncate", "chunk", "reject"]),
+    help="What is done with clips over --max-clip-seconds; default: keep, the model gets them whole.",
+)
+@click.option("--max-clip-seconds", type=float, help="How long a clip may be; default: 30.")
+@click.option(
+    "--short-clips",
+    type=click.Choice(["keep", "pad", "reject"]),
+    help="What is done with clips under --min-clip-seconds; default: keep.",
+)
+@click.option("--min-clip-seconds", type=float, help="How short a clip may be; default: 0.03.")
 @click.option("--model-arg", "model_arguments", multiple=True, callback=_parse_pairs, help="KEY=VALUE for the model.")
 @click.option("--gen", "generation", multiple=True, callback=_parse_pairs, help="KEY=VALUE for generation.")
 @click.option(
@@ -191,6 +203,10 @@ def eval_command(
     dtype: str,
     max_batch_seconds: float,
     decode_workers: int,
+    long_clips: Literal["keep", "truncate", "chunk", "reject"] | None,
+    max_clip_seconds: float | None,
+    short_clips: Literal["keep", "pad", "reject"] | None,
+    min_clip_seconds: float | None,
     model_arguments: dict[str, str],
     generation: dict[str, str],
     seed: int,
@@ -207,6 +223,7 @@ def eval_command(
     Example:
       otoscope eval --task librispeech,aishell1:dev --model whisper:openai/whisper-base --data-dir /corpora
     """
+    from evaluate.clips import ClipPolicy
     from evaluate.evaluation import Evaluation, EvaluationSettings
     from evaluate.runner import RunnerSettings
     from evaluate.scoring import ScoringOptions
@@ -227,6 +244,9 @@ def eval_command(
         keep_failed=keep_failed,
         seed=seed,
         generation=_generation(generation),
+        clips=ClipPolicy().overridden(
+            long=long_clips, max_s=max_clip_seconds, short=short_clips, min_s=min_clip_seconds
+        ),
         scoring=ScoringOptions(ptb=ptb, spice_scores=spice_scores),
         runner=RunnerSettings(max_batch_seconds=max_batch_seconds, decode_workers=decode_workers),
         model_arguments=model_arguments,

@@ -52,7 +52,10 @@ def compare_runs(first: Path, second: Path, *, seed: int = 0) -> dict[str, Any]:
         "schema": SCHEMA,
         "task": documents[0]["task"],
         "split": documents[0]["split"],
-        "runs": [{field: document[field] for field in ("model", "generation", "run_dir")} for document in documents],
+        "runs": [
+            {field: document.get(field, {}) for field in ("model", "generation", "clip_policy", "run_dir")}
+            for document in documents
+        ],
         "primary": primary,
         "n_samples": documents[0]["n_total"],
         "metrics": {},

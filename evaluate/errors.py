@@ -9,6 +9,7 @@
     │   └── ManifestError            a line of a manifest, transcript or predictions file
     ├── SampleError              logged with the sample, the run goes on: whoever keeps the corpus or the model
     │   ├── AudioDecodeError         the file is unreadable, or not what its header says
+    │   ├── ClipRejectedError        a clip is longer or shorter than the run takes
     │   └── ModelOutputError         the model gave no answer for the sample, or an impossible one
     ├── MetricUnavailableError   the score is null with the reason: whoever wants the metric installs what it needs
     └── MachineError             exit 4: whoever keeps the machine
@@ -58,6 +59,10 @@ class SampleError(OtoscopeError):
 
 class AudioDecodeError(SampleError):
     """An audio file is unreadable, cut off, or contradicts its own header."""
+
+
+class ClipRejectedError(SampleError):
+    """A clip is longer or shorter than the run's policy takes; trying again changes nothing."""
 
 
 class ModelOutputError(SampleError):

@@ -9,8 +9,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from evaluate.clips import ClipPolicy, count_changes
+from evaluate.errors import RequestError
 from evaluate.model import ModelAdapter
-from evaluate.prediction_log import LogIndex, LogWriter, compact, index_log, mend_tail
+from evaluate.prediction_log import LogIndex, LogWriter, compact, index_log, mend_tail, read_predictions
 from evaluate.progress import progress_bar
 from evaluate.results import (
     SCHEMA,
@@ -27,7 +29,7 @@ from evaluate.results import (
 from evaluate.runner import Runner, RunnerReport, RunnerSettings
 from evaluate.scoring import ScoringOptions, score_log
 from evaluate.selection import Notice, Selection
-from evaluate.task import Task
+from evaluate.task import Split, Task
 from evaluate.types import GenerationOptions, Sample
 
 MAX_RECORDED_PROMPTS = 20
@@ -43,6 +45,7 @@ class EvaluationSettings:
     keep_failed: bool = False
     seed: int = 0
     generation: dict[str, Any] = field(default_factory=dict)  # overrides the task's own options
+    clips: ClipPolicy = field(default_factory=ClipPolicy)
     scoring: ScoringOptions = field(default_factory=ScoringOptions)
     runner: RunnerSettings = field(default_factory=RunnerSettings)
     model_arguments: dict[str, str] = field(default_factory=dict)  # as typed
@@ -65,6 +68,14 @@ class Evaluation:
 
     def run(self, selections: Sequence[Selection]) -> list[dict[str, Any]]:
         """Evaluate and score every selection; returns their scores documents, each with its `run_dir`."""
+        for selection in selections:
+            self._options(selection.task)
+            self._settings.clips.refuse_chunks(selection.task, selection.samples)
+        if self._settings.clips.to_json() and self._model.sample_rate_hz is None:
+            raise RequestError(
+                f"{self._model.name} gets no audio from here: --long-clips and --short-clips have nothing to change; "
+                "leave them out"
+            )
         names = {name for one in selections for name in one.task.metric_settings(one.split.name)}
         self._settings.scoring.refuse_idle(names)
         return [self._run_one(selection) for selection in selections]
@@ -90,6 +101,7 @@ class Evaluation:
 
     def _determinants(self, selection: Selection) -> dict[str, Any]:
         """Return everything that determines the answers; the run id is its hash."""
+        policy = self._settings.clips.to_json()
         return {
             "task": selection.task.name,
             "task_version": selection.task.version,
@@ -101,11 +113,17 @@ class Evaluation:
             **{f"model_{key}": value for key, value in self._model.identity().items()},
             "model_source": self._model.source_hash,
             "model_arguments": without_secrets(self._settings.model_arguments),
-            "generation": asdict(self._options(selection.task)),
+            "generation": self._options(selection.task).chosen(),
+            **({"clip_policy": policy} if policy else {}),
         }
 
     def _options(self, task: Task) -> GenerationOptions:
         options = replace(task.generation_options(), **self._settings.generation)
+        if options.max_new_tokens is not None and options.min_new_tokens > options.max_new_tokens:
+            raise RequestError(
+                f"{task.name}: min_new_tokens is {options.min_new_tokens}, above max_new_tokens "
+                f"{options.max_new_tokens}; lower the one or raise the other"
+            )
         # Greedy answers do not depend on the seed: another one must not make another run.
         return replace(options, seed=self._settings.seed) if options.temperature > 0 else options
 
@@ -117,6 +135,7 @@ class Evaluation:
             "schema": SCHEMA,
             "run_id": run.path.name,
             **facts,
+            "generation": asdict(self._options(selection.task)),  # whole, also what is at its default
             "kind": selection.task.kind,
             "num_samples": len(selection.samples),
             "coverage": selection.split.coverage.to_json(),
@@ -138,7 +157,7 @@ class Evaluation:
 
     def _answer_rest(self, run: RunDirectory, record: dict[str, Any], selection: Selection) -> RunnerReport:
         """Evaluate what the log does not hold yet, and compact it when it is whole."""
-        title = f"{selection.task.name}:{selection.split.name}"
+        title = selection.title
         if mend_tail(run.predictions):
             self._notice(
                 f"{title}: the log ended in a torn line, from a process that was killed; its sample runs again"
@@ -156,7 +175,7 @@ class Evaluation:
             )
         report = RunnerReport()
         if rest:
-            report = self._run_samples(run, record, rest, title)
+            report = self._run_samples(run, record, replace(selection, samples=tuple(rest)))
             index = index_log(run.predictions)
         if rest or index.damaged or index.num_lines > len(index.offsets):
             compact(run.predictions, index, [sample.id for sample in selection.samples])
@@ -166,29 +185,30 @@ class Evaluation:
         retried = set() if self._settings.keep_failed else index.failed
         return [sample for sample in samples if sample.id not in index.offsets or sample.id in retried]
 
-    def _run_samples(
-        self, run: RunDirectory, record: dict[str, Any], samples: Sequence[Sample], title: str
-    ) -> RunnerReport:
-        with self._said_how_to_go_on(run, title):
+    def _run_samples(self, run: RunDirectory, record: dict[str, Any], rest: Selection) -> RunnerReport:
+        with self._said_how_to_go_on(run, rest.title):
             if not self._is_loaded:
                 self._model.load()
                 self._is_loaded = True
             session = self._new_session()
             record["sessions"].append(session)
             write_json(run.run_json, record)
-            return self._run_session(run, record, session, samples, title)
+            return self._run_session(run, record, session, rest)
 
     def _run_session(
-        self, run: RunDirectory, record: dict[str, Any], session: dict[str, Any], samples: Sequence[Sample], title: str
+        self, run: RunDirectory, record: dict[str, Any], session: dict[str, Any], rest: Selection
     ) -> RunnerReport:
         with (
             LogWriter(run.predictions) as log,
-            progress_bar(title, num_samples=len(samples)) as advance,
+            progress_bar(rest.title, num_samples=len(rest.samples)) as advance,
         ):
             options = GenerationOptions(**record["generation"])
-            runner = Runner(self._model, options, self._settings.runner, log, advance)
+            clips, language = self._settings.clips, _text_language(rest.task, rest.split)
+            runner = Runner(
+                self._model, options, self._settings.runner, log, advance, clips=clips, text_language=language
+            )
             try:
-                runner.run(samples)
+                runner.run(rest.samples)
             finally:
                 session |= {
                     "end": now(),
@@ -236,15 +256,30 @@ class Evaluation:
             "protocol": selection.task.protocol_name,
             "corpus_fingerprint": record["corpus_fingerprint"],
             "coverage": record["coverage"],
+            **self._clip_facts(run, selection),
             **score_log(selection.task, judged, run, replace(self._settings.scoring, seed=self._settings.seed)),
         }
         write_json(run.scores, scores)
         return {**scores, "run_dir": str(run.path)}
 
+    def _clip_facts(self, run: RunDirectory, selection: Selection) -> dict[str, Any]:
+        """Return the policy for clips and how many samples it changed, both {} where all clips are kept."""
+        policy = self._settings.clips.to_json()
+        if not policy:
+            return {"clip_policy": {}, "clip_counts": {}}
+        ids = [sample.id for sample in selection.samples]
+        predictions = read_predictions(run.predictions, index_log(run.predictions), ids)
+        return {"clip_policy": policy, "clip_counts": count_changes(predictions)}
+
     def _changed_options(self, task: Task, used: dict[str, Any]) -> dict[str, Any]:
         """Return the generation options that differ from the task's own: they make another system of a model."""
         own = asdict(task.generation_options())
         return {name: value for name, value in used.items() if value != own[name]}
+
+
+def _text_language(task: Task, split: Split) -> str:
+    """Return the language that a task's answers are in, "" where it is that of each sample's own speech."""
+    return "" if task.kind == "asr" else task.metric_settings(split.name)[task.primary].language
 
 
 @contextmanager

@@ -24,7 +24,7 @@ class LogIndex:
     """Where the newest line of each id is."""
 
     offsets: dict[str, int] = field(default_factory=dict)
-    failed: set[str] = field(default_factory=set)  # ids whose newest line is a failure
+    failed: set[str] = field(default_factory=set)  # ids whose newest line is a failure that another try may mend
     num_lines: int = 0
     damaged: list[bytes] = field(default_factory=list)  # whole lines that are no record
 
@@ -54,7 +54,8 @@ def index_log(path: Path) -> LogIndex:
             else:
                 index.num_lines += 1
                 index.offsets[prediction.id] = offset
-                (index.failed.add if prediction.error else index.failed.discard)(prediction.id)
+                is_final = prediction.error is None or "rejected" in prediction.clips
+                (index.failed.discard if is_final else index.failed.add)(prediction.id)
             offset += len(line)
     return index
 

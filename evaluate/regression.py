@@ -2,7 +2,7 @@
 
     {"schema": 1, "scores": [{"task", "split", "model", "model_arguments", "limit", "generation", "metric", "value",
                               "higher_is_better", "n_total", "n_failed", "corpus_fingerprint", "signature",
-                              "tolerance"}]}
+                              "tolerance", "clip_policy" where clips were not all kept}]}
 
 A score of the baseline is held against the newest run of the same model, task, split, limit and options. It regresses
 where it is worse by more than its tolerance. A run that is missing, on another corpus, with more failures, or scored in
@@ -150,7 +150,8 @@ def _newest_scores(results_dir: Path) -> dict[_RunKey, dict[str, Any]]:
 
 
 def _key(record: dict[str, Any]) -> _RunKey:
-    options = json.dumps([record["limit"], record["generation"], record["model_arguments"]], sort_keys=True)
+    settings = [record["limit"], record["generation"], record["model_arguments"], record.get("clip_policy") or {}]
+    options = json.dumps(settings, sort_keys=True)
     return record["task"], record["split"], record["model"], options
 
 
@@ -176,6 +177,7 @@ def _entry_of(document: dict[str, Any]) -> dict[str, Any]:
     )
     return {
         **{field: document[field] for field in copied},
+        **({"clip_policy": policy} if (policy := document.get("clip_policy")) else {}),
         "metric": metric,
         "value": score["value"],
         "higher_is_better": score["higher_is_better"],

@@ -30,7 +30,7 @@ SCORES_FIELDS = (
 )
 RECORDED_PACKAGES = (
     *("torch", "transformers", "tokenizers", "numpy", "huggingface-hub"),
-    *("soundfile", "soxr", "rapidfuzz", "sacrebleu", "wetext", "num2words", "whisper-normalizer"),
+    *("soundfile", "soxr", "av", "rapidfuzz", "sacrebleu", "wetext", "num2words", "whisper-normalizer"),
 )
 # Whole words of a name: `api_key` and `token` are secrets, `max_tokens`, `tokenizer` and `keyframes` are not.
 _SECRET_NAME = re.compile(
@@ -219,6 +219,8 @@ def comparable_signature(signature: str) -> str:
 
 def environment() -> dict[str, Any]:
     """Return what the machine and its packages are, for run.json."""
+    import soundfile
+
     packages = {}
     for name in RECORDED_PACKAGES:
         try:
@@ -231,6 +233,7 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": packages,
+        "libsndfile": soundfile.__libsndfile_version__,  # which decodes; wheels bring their own, others the system's
     }
 
 

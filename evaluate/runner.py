@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from evaluate.audio import inspect_audio, load_waveform, span_seconds
+from evaluate.audio import AudioInfo, inspect_audio, load_waveform, span_seconds
 from evaluate.batching import BatchPlanner
-from evaluate.errors import ModelOutputError
+from evaluate.clips import ClipPolicy, Part, join_outputs
+from evaluate.errors import ClipRejectedError, ModelOutputError
 from evaluate.model import ModelAdapter
 from evaluate.prediction_log import LogWriter
 from evaluate.types import Failure, GenerationOptions, Output, Prediction, Request, Sample
@@ -43,8 +44,34 @@ class RunnerReport:
 Advance = Callable[[int, float], None]  # number of samples done, their audio seconds
 
 
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """A part of a sample, ready for the model."""
+
+    part: Part
+    request: Request
+
+
+@dataclass(slots=True)
+class _Awaited:
+    """What a sample's parts have given so far; they may be in different batches."""
+
+    outputs: dict[int, Output] = field(default_factory=dict)  # by the part's number
+    latency_s: float = 0.0
+
+
 class Runner:
-    """Evaluates samples with a loaded model and appends the answers to a log."""
+    """Evaluates samples with a loaded model and appends the answers to a log.
+
+    Args:
+        model: Loaded.
+        options: How text is generated.
+        settings: See there.
+        log: Where answers go.
+        advance: Told of what is done.
+        clips: What is done with clips that are too long or too short.
+        text_language: Of the answers; "": the language that each sample's speech is in.
+    """
 
     def __init__(
         self,
@@ -53,13 +80,19 @@ class Runner:
         settings: RunnerSettings,
         log: LogWriter,
         advance: Advance,
+        *,
+        clips: ClipPolicy | None = None,
+        text_language: str = "",
     ) -> None:
         self._model = model
         self._options = options
         self._settings = settings
         self._log = log
         self._advance = advance
+        self._clips = clips or ClipPolicy()
+        self._text_language = text_language
         self._durations: dict[str, float] = {}
+        self._awaited: dict[str, _Awaited] = {}  # by the sample's id; texts only, of the few samples under way
         self.report = RunnerReport()
 
     def run(self, samples: Sequence[Sample]) -> RunnerReport:
@@ -71,55 +104,61 @@ class Runner:
                 max_batch_seconds=self._settings.max_batch_seconds,
                 padded_seconds=self._model.padded_seconds,
             )
-            for requests in self._decoded_batches(pool, planner):
-                if requests:
-                    self._answer(requests, planner)
+            for batch in self._decoded_batches(pool, planner):
+                if batch:
+                    self._answer(batch, planner)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
         return self.report
 
-    def _measure(self, pool: ThreadPoolExecutor, samples: Sequence[Sample]) -> list[tuple[Sample, float]]:
-        """Return the samples with their durations; what has no readable header fails here."""
+    def _measure(self, pool: ThreadPoolExecutor, samples: Sequence[Sample]) -> list[tuple[Part, float]]:
+        """Return what goes to the model, with durations; what has no readable header, or is rejected, fails here."""
         if self._model.sample_rate_hz is None:
-            return [(sample, 0.0) for sample in samples]
+            return [(Part(sample, sample, 0.0), 0.0) for sample in samples]
         measured = []
         for sample, headers in zip(samples, pool.map(_headers, samples), strict=True):
             if isinstance(headers, Failure):
-                self._record([self._failed(sample, headers)])
+                self._record([self._prediction(sample, Output(sample.id, error=headers), 0.0)])
                 continue
-            self.report.sample_rates_hz.update(rate_hz for rate_hz, _ in headers)
-            self._durations[sample.id] = sum(seconds for _, seconds in headers)
-            measured.append((sample, self._durations[sample.id]))
+            self.report.sample_rates_hz.update(info.sample_rate_hz for info in headers)
+            self._durations[sample.id] = sum(map(span_seconds, sample.audio, headers))
+            try:
+                measured += [(part, part.seconds) for part in self._clips.parts(sample, headers)]
+            except ClipRejectedError as error:
+                rejected = Output(sample.id, error=_failure(error))
+                self._record([self._prediction(sample, rejected, 0.0, clips=("rejected",))])
         return measured
 
-    def _decoded_batches(self, pool: ThreadPoolExecutor, planner: BatchPlanner) -> Iterator[list[Request]]:
-        """Yield batches ready for the model, a few of them decoded ahead; samples that do not decode are logged."""
-        ahead: deque[list[tuple[Sample, Future[Request]]]] = deque()
+    def _decoded_batches(self, pool: ThreadPoolExecutor, planner: BatchPlanner[Part]) -> Iterator[list[_Decoded]]:
+        """Yield batches ready for the model, a few of them decoded ahead; what does not decode has failed."""
+        ahead: deque[list[tuple[Part, Future[Request]]]] = deque()
         while True:
             while len(ahead) <= BATCHES_AHEAD and (batch := planner.next_batch()):
-                ahead.append([(sample, pool.submit(self._decode, sample)) for sample in batch])
+                ahead.append([(part, pool.submit(self._decode, part.sample)) for part in batch])
             if not ahead:
                 return
-            requests = []
-            for sample, future in ahead.popleft():
+            decoded = []
+            for part, future in ahead.popleft():
                 try:
-                    requests.append(future.result())
+                    decoded.append(_Decoded(part, future.result()))
                 except Exception as error:  # whatever a decoder throws at a broken file: the sample fails alone
-                    self._record([self._failed(sample, _failure(error))])
-            yield requests
+                    self._finish([part], [Output(part.sample.id, error=_failure(error))], 0.0)
+            yield decoded
 
     def _decode(self, sample: Sample) -> Request:
         rate = self._model.sample_rate_hz
         if rate is None:
             return Request(sample, ())
-        return Request(sample, tuple(load_waveform(ref, sample_rate_hz=rate) for ref in sample.audio))
+        waveforms = (load_waveform(ref, sample_rate_hz=rate) for ref in sample.audio)
+        return Request(sample, tuple(self._clips.pad(waveform, sample_rate_hz=rate) for waveform in waveforms))
 
-    def _answer(self, requests: list[Request], planner: BatchPlanner) -> None:
-        """Put a batch to the model; a batch that fails is halved until the sample at fault stands alone."""
-        durations = [self._durations.get(request.sample.id, 0.0) for request in requests]
+    def _answer(self, batch: list[_Decoded], planner: BatchPlanner[Part]) -> None:
+        """Put a batch to the model; a batch that fails is halved until the request at fault stands alone."""
+        durations = [one.part.seconds for one in batch]
         if not planner.fits(durations):  # planned before the budget shrank
-            self._answer_halves(requests, planner)
+            self._answer_halves(batch, planner)
             return
+        requests = [one.request for one in batch]
         started = time.perf_counter()
         failed = out_of_memory = False
         try:
@@ -132,24 +171,36 @@ class Runner:
         if out_of_memory:  # handled here, where the exception no longer holds the frames that hold the memory
             self.report.num_out_of_memory += 1
             self._model.release_memory()
-        if failed and len(requests) > 1:
+        if failed and len(batch) > 1:
             if out_of_memory:
                 planner.halve_budget(durations)
-            self._answer_halves(requests, planner)
+            self._answer_halves(batch, planner)
             return
-        self._record(
-            [
-                self._prediction(request.sample, output, latency_s)
-                for request, output in zip(requests, outputs, strict=True)
-            ]
-        )
+        self._finish([one.part for one in batch], outputs, latency_s)
 
-    def _answer_halves(self, requests: list[Request], planner: BatchPlanner) -> None:
-        middle = len(requests) // 2
-        self._answer(requests[:middle], planner)
-        self._answer(requests[middle:], planner)
+    def _answer_halves(self, batch: list[_Decoded], planner: BatchPlanner[Part]) -> None:
+        middle = len(batch) // 2
+        self._answer(batch[:middle], planner)
+        self._answer(batch[middle:], planner)
 
-    def _prediction(self, sample: Sample, output: Output, latency_s: float) -> Prediction:
+    def _finish(self, parts: Sequence[Part], outputs: Sequence[Output], latency_s: float) -> None:
+        """Log the samples whose last part is in a batch; what the others gave so far is kept."""
+        for part, output in zip(parts, outputs, strict=True):
+            self._awaited.setdefault(part.whole.id, _Awaited()).outputs[part.number] = output
+        finished = []
+        for part in {part.whole.id: part for part in parts}.values():
+            sample, awaited = part.whole, self._awaited[part.whole.id]
+            awaited.latency_s += latency_s
+            if len(awaited.outputs) == part.num_parts:
+                del self._awaited[sample.id]
+                in_order = [awaited.outputs[number] for number in range(part.num_parts)]
+                output = join_outputs(sample, in_order, language=self._text_language or sample.language)
+                finished.append(self._prediction(sample, output, awaited.latency_s, clips=part.changes))
+        self._record(finished)
+
+    def _prediction(
+        self, sample: Sample, output: Output, latency_s: float, *, clips: tuple[str, ...] = ()
+    ) -> Prediction:
         return Prediction(
             id=sample.id,
             hypothesis=output.text,
@@ -161,10 +212,8 @@ class Runner:
             prompt=sample.prompt,
             groups=sample.groups,
             audio=tuple(str(ref.path) for ref in sample.audio),
+            clips=clips,
         )
-
-    def _failed(self, sample: Sample, failure: Failure) -> Prediction:
-        return self._prediction(sample, Output(sample.id, error=failure), 0.0)
 
     def _record(self, predictions: list[Prediction]) -> None:
         self._log.append(predictions)
@@ -175,13 +224,13 @@ class Runner:
         self._advance(len(predictions), seconds)
 
 
-def _headers(sample: Sample) -> list[tuple[int, float]] | Failure:
-    """Return sampling rate in Hz and length in seconds of each clip of a sample."""
+def _headers(sample: Sample) -> list[AudioInfo] | Failure:
+    """Return what the header of each clip of a sample says; a span that it cannot have is a failure."""
     headers = []
     try:
         for ref in sample.audio:
-            info = inspect_audio(ref.path)
-            headers.append((info.sample_rate_hz, span_seconds(ref, info)))
+            headers.append(inspect_audio(ref.path))
+            span_seconds(ref, headers[-1])
     except Exception as error:  # whatever a broken header makes a library throw: the sample fails alone
         return _failure(error)
     return headers

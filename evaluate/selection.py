@@ -45,6 +45,11 @@ class Selection:
     split: Split  # whole
     samples: tuple[Sample, ...]  # those asked for
 
+    @property
+    def title(self) -> str:
+        """Its name in messages."""
+        return f"{self.task.name}:{self.split.name}"
+
 
 def select_tasks(task_specs: str, model: ModelAdapter, settings: SelectionSettings, notice: Notice) -> list[Selection]:
     """Return the splits that a command names, read and held against what the model can do.

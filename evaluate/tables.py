@@ -86,6 +86,9 @@ def print_note(line: str) -> None:
 def _notes(document: dict[str, Any]) -> Iterator[str]:
     """Yield what a reader of the table should know, beside what it shows."""
     of = f"{document['task']}:{document['split']}: " if document["task"] else ""
+    if policy := document.get("clip_policy"):
+        said = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in policy.items())
+        yield f"{of}{describe_clips(document['clip_counts']) or 'no clip was changed'} ({said})"
     for name, score in document["metrics"].items():
         if note := score.get("ci_note"):
             yield f"{of}95 % interval: {note}"
@@ -93,6 +96,12 @@ def _notes(document: dict[str, Any]) -> Iterator[str]:
             yield f"{of}{name}: {note}"
         if reason := score.get("reason"):
             yield f"{of}{name} has no value: {reason}"
+
+
+def describe_clips(counts: dict[str, int]) -> str:
+    """Return how many samples had their clips changed, and how, "" for none."""
+    shown = ", ".join(f"{change}: {count}" for change, count in counts.items() if count)
+    return f"samples with clips {shown}" if shown else ""
 
 
 def _format_count(document: dict[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """The records that travel through the harness. All are frozen; each field says what it is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,7 @@ class GenerationOptions:
     """How text is generated. None leaves the choice to the checkpoint; decoding is greedy unless asked otherwise."""
 
     max_new_tokens: int | None = None
+    min_new_tokens: int = 0  # above 0 forbids an empty answer
     num_beams: int = 1
     temperature: float = 0.0  # 0: greedy; above 0: sampling, seeded
     top_p: float = 1.0  # only when sampling
@@ -65,10 +66,16 @@ class GenerationOptions:
     length_penalty: float = 1.0  # only with several beams
     seed: int = 0
 
+    def chosen(self) -> dict[str, Any]:
+        """Return the options that differ from their defaults: what tells runs apart, also when options are added."""
+        own = asdict(GenerationOptions())
+        return {name: value for name, value in asdict(self).items() if value != own[name]}
+
 
 # What a user may set, with type and range; the seed comes from the command's own option.
 GENERATION_RANGES: dict[str, tuple[type[int] | type[float], float, float]] = {
     "max_new_tokens": (int, 1, 1_000_000),
+    "min_new_tokens": (int, 0, 1_000_000),
     "num_beams": (int, 1, 1_000),
     "temperature": (float, 0.0, 100.0),
     "top_p": (float, 1e-6, 1.0),
@@ -115,12 +122,13 @@ class Prediction:
     hypothesis: str | None  # the model's text as it came; None for a failed sample
     error: Failure | None
     references: tuple[str, ...]
-    audio_seconds: float | None  # None where the audio could not be measured
-    latency_seconds: float  # wall time of the batch that the sample was in
+    audio_seconds: float | None  # of the corpus's audio, before any cut; None where it could not be measured
+    latency_seconds: float  # wall time of the batch that the sample was in, or batches
     truncated: bool | None = None
     prompt: str = ""
     groups: Mapping[str, str] = field(default_factory=dict)
     audio: tuple[str, ...] = ()  # paths, as they were read
+    clips: tuple[str, ...] = ()  # what was done to them: truncated, chunked, padded, rejected; see evaluate.clips
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as it stands in `predictions.jsonl`."""
@@ -136,6 +144,7 @@ class Prediction:
             "prompt": self.prompt,
             "groups": dict(self.groups),
             "audio": list(self.audio),
+            **({"clips": list(self.clips)} if self.clips else {}),
         }
 
     @classmethod
@@ -146,6 +155,7 @@ class Prediction:
             KeyError, TypeError: The record lacks a field, or a field has another type.
         """
         error, hypothesis, groups = record["error"], record["hypothesis"], record.get("groups", {})
+        clips = record.get("clips") or []
         if not isinstance(record["id"], str) or not isinstance(hypothesis, str | None):
             raise TypeError("id must be a string, hypothesis a string or null")
         if (hypothesis is None) == (error is None):
@@ -154,6 +164,8 @@ class Prediction:
             raise TypeError("references and audio must be lists of strings, references not empty")
         if not isinstance(groups, dict) or not _are_strings(list(groups.values())):
             raise TypeError("groups must be an object of strings")
+        if not _are_strings(clips):
+            raise TypeError("clips must be a list of strings")
         return cls(
             id=record["id"],
             hypothesis=hypothesis,
@@ -165,6 +177,7 @@ class Prediction:
             prompt=record.get("prompt", ""),
             groups=groups,
             audio=tuple(record["audio"]),
+            clips=tuple(clips),
         )
 
 

@@ -230,6 +230,8 @@ def _decoding(options: GenerationOptions) -> dict[str, Any]:
     chosen: dict[str, Any] = {"num_beams": options.num_beams, "do_sample": options.temperature > 0}
     if options.temperature > 0:
         chosen |= {"temperature": options.temperature, "top_p": options.top_p}
+    if options.min_new_tokens > 0:
+        chosen["min_new_tokens"] = options.min_new_tokens
     if options.repetition_penalty != 1.0:
         chosen["repetition_penalty"] = options.repetition_penalty
     if options.length_penalty != 1.0:

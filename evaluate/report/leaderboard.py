@@ -1,8 +1,9 @@
 """Models against splits, one table per task: never two splits, task versions or ways of scoring in one column.
 
 A run takes the cell of its system and split; of several runs of the same, the newest that covers most samples does. A
-system is a model with its revision, dtype, settings, and the generation options that are not the task's own: another
-checkpoint in a folder of the same name, or beam search, is a row of its own.
+system is a model with its revision, dtype, settings, what is done with clips that are too long or short, and the
+generation options that are not the task's own: another checkpoint in a folder of the same name, or beam search, is a
+row of its own.
 """
 
 import csv
@@ -16,6 +17,7 @@ from typing import Any
 from evaluate.errors import RequestError
 from evaluate.report.published import PublishedScore
 from evaluate.results import comparable_signature
+from evaluate.tables import describe_clips
 
 CSV_COLUMNS = (
     "origin",
@@ -58,7 +60,7 @@ class _System:
     model: str
     revision: str
     dtype: str
-    settings: str  # of the model and of generation
+    settings: str  # of the model, of generation and for clips
 
     def label(self, others: Sequence["_System"]) -> str:
         """Return the model's name, with whatever tells it from other systems of that name."""
@@ -205,7 +207,8 @@ def _system(document: dict[str, Any]) -> _System:
 
 
 def _settings(document: dict[str, Any]) -> str:
-    options = sorted({**document["model_arguments"], **document["generation"]}.items())
+    policy = document.get("clip_policy", {})  # runs of earlier versions kept all clips
+    options = sorted({**document["model_arguments"], **document["generation"], **policy}.items())
     return ", ".join(f"{name}={value}" for name, value in options)
 
 
@@ -234,6 +237,8 @@ def _shown_score(document: dict[str, Any] | None, metric: str, notes: list[str])
     if not _is_whole(document):
         size = document["coverage"]["official"] or document["coverage"]["found"]
         text += " " + _note(notes, f"partial: {document['n_total']} of {size} samples")
+    if changed := describe_clips(document.get("clip_counts", {})):
+        text += " " + _note(notes, changed)
     if document["n_failed"]:
         text += " " + _note(notes, f"{document['n_failed']} samples failed and count at their worst")
     return text

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
 
 from evaluate.prediction_log import index_log
 from evaluate.testing import write_tone
@@ -89,6 +90,7 @@ def test_run_json_says_what_is_needed_to_repeat_the_run(evaluate: Command) -> No
     [session] = record["sessions"]
     assert session["end"] >= session["start"]
     assert session["packages"]["numpy"]
+    assert session["libsndfile"] == soundfile.__libsndfile_version__
 
 
 def test_no_secret_reaches_the_record(evaluate: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,6 +119,7 @@ def test_a_finished_run_is_scored_again_without_the_model(evaluate: Command) -> 
     [
         ("--limit", 2),
         ("--gen", "max_new_tokens=3"),
+        ("--gen", "min_new_tokens=1"),
         ("--model-arg", "seconds=0.001"),
         ("--gen", "temperature=1", "--seed", 1),
     ],
@@ -125,6 +128,19 @@ def test_another_option_is_another_run(evaluate: Command, other: tuple[object, .
     [plain] = evaluate("--json", task="librispeech:test-clean").json
     [changed] = evaluate("--json", *other, task="librispeech:test-clean").json
     assert plain["run_dir"] != changed["run_dir"]
+
+
+def test_an_option_at_its_default_makes_no_other_run_and_stands_in_the_record(evaluate: Command) -> None:
+    [plain] = evaluate("--json", task="librispeech:test-clean").json
+    [same] = evaluate("--json", "--gen", "min_new_tokens=0", task="librispeech:test-clean").json
+    assert same["run_dir"] == plain["run_dir"]
+    assert json.loads(Path(plain["run_dir"], "run.json").read_text())["generation"]["min_new_tokens"] == 0
+
+
+def test_a_least_number_of_tokens_above_the_limit_is_a_wrong_request(evaluate: Command) -> None:
+    result = evaluate("--gen", "min_new_tokens=5", "--gen", "max_new_tokens=4")
+    assert result.status == 2
+    assert "librispeech: min_new_tokens is 5, above max_new_tokens 4" in result.stderr
 
 
 def test_the_seed_of_the_intervals_makes_no_other_run(evaluate: Command) -> None:

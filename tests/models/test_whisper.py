@@ -127,6 +127,26 @@ def test_the_token_limit_is_recorded(random_checkpoint: Path) -> None:
     assert len(short.text or "") <= 2
 
 
+def test_a_least_number_of_tokens_forbids_an_empty_answer(copied_checkpoint: Path) -> None:
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    tokens = json.loads((copied_checkpoint / "tokenizer.json").read_text())["model"]["vocab"]
+    end = tokens["<|endoftext|>"]
+    others = [number for token, number in tokens.items() if token not in ("x", "<|endoftext|>")]
+    edit_config(copied_checkpoint, "generation_config.json", suppress_tokens=others, begin_suppress_tokens=None)
+    weights = load_file(copied_checkpoint / "model.safetensors")
+    # The last normalisation gives ones, which the end token's embedding likes best: the model would always stop.
+    weights["model.decoder.layer_norm.weight"].zero_()
+    weights["model.decoder.layer_norm.bias"].fill_(1.0)
+    weights["model.decoder.embed_tokens.weight"][end] = torch.ones(16)
+    save_file(weights, copied_checkpoint / "model.safetensors", metadata={"format": "pt"})
+    model = Whisper(str(copied_checkpoint), device="cpu")
+    model.load()
+    assert texts(model, [request(0, 1.0)]) == [""]
+    assert texts(model, [request(0, 1.0)], min_new_tokens=3) == ["xxx"]
+
+
 def test_another_checkpoint_is_another_revision(random_checkpoint: Path, tmp_path: Path) -> None:
     import shutil
 
