@@ -223,7 +223,7 @@ def eval_command(
     Example:
       otoscope eval --task librispeech,aishell1:dev --model whisper:openai/whisper-base --data-dir /corpora
     """
-    from evaluate.clips import ClipPolicy
+    from evaluate.clips import ClipOptions
     from evaluate.evaluation import Evaluation, EvaluationSettings
     from evaluate.runner import RunnerSettings
     from evaluate.scoring import ScoringOptions
@@ -244,9 +244,7 @@ def eval_command(
         keep_failed=keep_failed,
         seed=seed,
         generation=_generation(generation),
-        clips=ClipPolicy().overridden(
-            long=long_clips, max_s=max_clip_seconds, short=short_clips, min_s=min_clip_seconds
-        ),
+        clips=ClipOptions(long_clips, max_clip_seconds, short_clips, min_clip_seconds),
         scoring=ScoringOptions(ptb=ptb, spice_scores=spice_scores),
         runner=RunnerSettings(max_batch_seconds=max_batch_seconds, decode_workers=decode_workers),
         model_arguments=model_arguments,
@@ -494,7 +492,9 @@ def tasks_command(
         return
     names = [name] if name else task_registry(tasks_dir).names()
     rows = describe_each(names, lambda one: describe_task(find_task_class(one, tasks_dir=tasks_dir)), strict=bool(name))
-    _print_catalogue("tasks", rows, ("name", "kind", "languages", "default_splits", "primary", "description"), name, as_json)
+    _print_catalogue(
+        "tasks", rows, ("name", "kind", "languages", "default_splits", "primary", "description"), name, as_json
+    )
 
 
 @cli.command("models")

@@ -177,6 +177,34 @@ class ClipPolicy:
         return np.pad(waveform, (0, missing)) if missing > 0 else waveform
 
 
+@dataclass(frozen=True, slots=True)
+class ClipOptions:
+    """What a user says of clips that are too long or too short; None leaves it to the task's protocol, or keeps them."""
+
+    long: LongClips | None = None
+    max_s: float | None = None
+    short: ShortClips | None = None
+    min_s: float | None = None
+
+    def policy(self, task: Task, *, hears: bool) -> ClipPolicy:
+        """Return what is done with the clips of a task.
+
+        Args:
+            task: Its protocol may cut long clips, as that evaluation did.
+            hears: Whether the model gets audio at all.
+
+        Raises:
+            RequestError: A bound is given for clips that are kept, or is none, or nobody hears what is asked for.
+        """
+        default = ClipPolicy("truncate", task.protocol.max_clip_s) if task.protocol and hears else ClipPolicy()
+        policy = default.overridden(long=self.long, max_s=self.max_s, short=self.short, min_s=self.min_s)
+        if policy.to_json() and not hears:
+            raise RequestError(
+                "the model gets no audio from here: --long-clips and --short-clips have nothing to change; leave them out"
+            )
+        return policy
+
+
 def _rejection(ref: AudioRef, length_s: float, option: str, bound: str) -> ClipRejectedError:
     return ClipRejectedError(f"{ref.path}: the clip lasts {length_s:.6g} s, {option} takes {bound} s")
 

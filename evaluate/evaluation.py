@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from evaluate.clips import ClipPolicy, count_changes
+from evaluate.clips import ClipOptions, ClipPolicy, count_changes
 from evaluate.errors import RequestError
 from evaluate.model import ModelAdapter
 from evaluate.prediction_log import LogIndex, LogWriter, compact, index_log, mend_tail, read_predictions
@@ -45,7 +45,7 @@ class EvaluationSettings:
     keep_failed: bool = False
     seed: int = 0
     generation: dict[str, Any] = field(default_factory=dict)  # overrides the task's own options
-    clips: ClipPolicy = field(default_factory=ClipPolicy)
+    clips: ClipOptions = field(default_factory=ClipOptions)
     scoring: ScoringOptions = field(default_factory=ScoringOptions)
     runner: RunnerSettings = field(default_factory=RunnerSettings)
     model_arguments: dict[str, str] = field(default_factory=dict)  # as typed
@@ -70,12 +70,7 @@ class Evaluation:
         """Evaluate and score every selection; returns their scores documents, each with its `run_dir`."""
         for selection in selections:
             self._options(selection.task)
-            self._settings.clips.refuse_chunks(selection.task, selection.samples)
-        if self._settings.clips.to_json() and self._model.sample_rate_hz is None:
-            raise RequestError(
-                f"{self._model.name} gets no audio from here: --long-clips and --short-clips have nothing to change; "
-                "leave them out"
-            )
+            self._clips(selection.task).refuse_chunks(selection.task, selection.samples)
         names = {name for one in selections for name in one.task.metric_settings(one.split.name)}
         self._settings.scoring.refuse_idle(names)
         return [self._run_one(selection) for selection in selections]
@@ -101,7 +96,7 @@ class Evaluation:
 
     def _determinants(self, selection: Selection) -> dict[str, Any]:
         """Return everything that determines the answers; the run id is its hash."""
-        policy = self._settings.clips.to_json()
+        policy = self._clips(selection.task).to_json()
         return {
             "task": selection.task.name,
             "task_version": selection.task.version,
@@ -116,6 +111,9 @@ class Evaluation:
             "generation": self._options(selection.task).chosen(),
             **({"clip_policy": policy} if policy else {}),
         }
+
+    def _clips(self, task: Task) -> ClipPolicy:
+        return self._settings.clips.policy(task, hears=self._model.sample_rate_hz is not None)
 
     def _options(self, task: Task) -> GenerationOptions:
         options = replace(task.generation_options(), **self._settings.generation)
@@ -203,7 +201,7 @@ class Evaluation:
             progress_bar(rest.title, num_samples=len(rest.samples)) as advance,
         ):
             options = GenerationOptions(**record["generation"])
-            clips, language = self._settings.clips, _text_language(rest.task, rest.split)
+            clips, language = self._clips(rest.task), _text_language(rest.task, rest.split)
             runner = Runner(
                 self._model, options, self._settings.runner, log, advance, clips=clips, text_language=language
             )
@@ -264,7 +262,7 @@ class Evaluation:
 
     def _clip_facts(self, run: RunDirectory, selection: Selection) -> dict[str, Any]:
         """Return the policy for clips and how many samples it changed, both {} where all clips are kept."""
-        policy = self._settings.clips.to_json()
+        policy = self._clips(selection.task).to_json()
         if not policy:
             return {"clip_policy": {}, "clip_counts": {}}
         ids = [sample.id for sample in selection.samples]
@@ -279,7 +277,7 @@ class Evaluation:
 
 def _text_language(task: Task, split: Split) -> str:
     """Return the language that a task's answers are in, "" where it is that of each sample's own speech."""
-    return "" if task.kind == "asr" else task.metric_settings(split.name)[task.primary].language
+    return "" if task.kind == "asr" else task.language_of(split.name)
 
 
 @contextmanager

@@ -193,7 +193,9 @@ class Task(ABC):
         """Return how text is generated for this task where the user does not say."""
         if self.protocol is None:
             return GenerationOptions()
-        return GenerationOptions(max_new_tokens=self.protocol.max_new_tokens)
+        return GenerationOptions(
+            max_new_tokens=self.protocol.max_new_tokens, min_new_tokens=self.protocol.min_new_tokens
+        )
 
     def extract_answer(self, sample: Sample, text: str) -> str | None:
         """Return the answer that a text gives, or None where there is none: counted as unparsed and scored wrong."""

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluate.audio import AudioInfo, load_waveform
-from evaluate.clips import ClipPolicy, count_changes, join_outputs
+from evaluate.clips import ClipOptions, ClipPolicy, count_changes, join_outputs
 from evaluate.errors import RequestError
 from evaluate.evaluation import Evaluation, EvaluationSettings
 from evaluate.model import ModelAdapter
@@ -287,7 +287,7 @@ def selection(librispeech: Path) -> Selection:
 
 
 def evaluate(
-    selection: Selection, results_dir: Path, policy: ClipPolicy, model: ModelAdapter | None = None
+    selection: Selection, results_dir: Path, policy: ClipOptions, model: ModelAdapter | None = None
 ) -> dict[str, Any]:
     settings = EvaluationSettings(results_dir=results_dir, clips=policy)
     [document] = Evaluation(model or Listening(), settings, lambda _: None).run([selection])
@@ -297,7 +297,7 @@ def evaluate(
 def test_scores_count_what_was_changed_also_of_a_run_that_was_gone_on_with(
     selection: Selection, tmp_path: Path
 ) -> None:
-    policy = ClipPolicy("reject", max_s=0.45, short="pad", min_s=0.35)
+    policy = ClipOptions("reject", max_s=0.45, short="pad", min_s=0.35)
     settings = EvaluationSettings(results_dir=tmp_path, clips=policy)
     interrupted = Evaluation(Listening(stops_after=0), settings, lambda _: None)
     with pytest.raises(KeyboardInterrupt):
@@ -315,8 +315,8 @@ def test_scores_count_what_was_changed_also_of_a_run_that_was_gone_on_with(
 
 def test_a_rejected_sample_is_not_tried_again(selection: Selection, tmp_path: Path) -> None:
     model = Listening()
-    first = evaluate(selection, tmp_path, ClipPolicy("reject", max_s=0.45), model)
-    again = evaluate(selection, tmp_path, ClipPolicy("reject", max_s=0.45), model)
+    first = evaluate(selection, tmp_path, ClipOptions("reject", max_s=0.45), model)
+    again = evaluate(selection, tmp_path, ClipOptions("reject", max_s=0.45), model)
     assert model.num_loads == 1
     assert again["clip_counts"] == first["clip_counts"]
     assert again["n_failed"] == 1
@@ -325,10 +325,10 @@ def test_a_rejected_sample_is_not_tried_again(selection: Selection, tmp_path: Pa
 def test_another_policy_is_another_run_and_keeping_all_is_the_run_it_always_was(
     selection: Selection, tmp_path: Path
 ) -> None:
-    kept = evaluate(selection, tmp_path, ClipPolicy(max_s=10.0))
+    kept = evaluate(selection, tmp_path, ClipOptions(max_s=10.0))
     assert kept["clip_policy"] == kept["clip_counts"] == {}
-    assert kept["run_dir"] == evaluate(selection, tmp_path, ClipPolicy())["run_dir"]
-    others = [ClipPolicy("truncate"), ClipPolicy("truncate", max_s=10.0), ClipPolicy(short="pad")]
+    assert kept["run_dir"] == evaluate(selection, tmp_path, ClipOptions())["run_dir"]
+    others = [ClipOptions("truncate"), ClipOptions("truncate", max_s=10.0), ClipOptions(short="pad")]
     folders = {evaluate(selection, tmp_path, policy)["run_dir"] for policy in others}
     assert len({kept["run_dir"], *folders}) == 4
 
@@ -348,8 +348,8 @@ def made_selection(kind: str, *clips: AudioRef, text_language: str = "") -> Sele
 
 
 def test_a_policy_has_scores_of_its_own_in_a_baseline(selection: Selection, tmp_path: Path) -> None:
-    evaluate(selection, tmp_path, ClipPolicy())
-    evaluate(selection, tmp_path, ClipPolicy("truncate", max_s=0.4))
+    evaluate(selection, tmp_path, ClipOptions())
+    evaluate(selection, tmp_path, ClipOptions("truncate", max_s=0.4))
     assert update_baseline(tmp_path / "baseline.json", tmp_path) == 2
     assert all(check.passed for check in check_baseline(tmp_path / "baseline.json", tmp_path))
     written = json.loads((tmp_path / "baseline.json").read_text())["scores"]
@@ -364,7 +364,7 @@ def test_a_transcript_is_joined_as_its_speech_and_a_translation_as_its_target(
 ) -> None:
     ref = noise(tmp_path / "a.wav", 1.0)
     selection = made_selection(kind, ref, text_language=text_language)
-    document = evaluate(selection, tmp_path, ClipPolicy("chunk", max_s=0.5))
+    document = evaluate(selection, tmp_path, ClipOptions("chunk", max_s=0.5))
     log = Path(document["run_dir"], "predictions.jsonl")
     assert json.loads(log.read_text())["hypothesis"] == hypothesis
 
@@ -386,7 +386,7 @@ def test_what_cannot_be_cut_into_chunks_is_found_before_anything_is_loaded(
     selection: Selection, tmp_path: Path, wrong: Selection, message: str
 ) -> None:
     model = Listening()
-    settings = EvaluationSettings(results_dir=tmp_path, clips=ClipPolicy("chunk"))
+    settings = EvaluationSettings(results_dir=tmp_path, clips=ClipOptions("chunk"))
     with pytest.raises(RequestError, match=message):
         Evaluation(model, settings, lambda _: None).run([selection, wrong])
     assert model.num_loads == 0
@@ -395,8 +395,8 @@ def test_what_cannot_be_cut_into_chunks_is_found_before_anything_is_loaded(
 def test_a_model_that_hears_nothing_takes_no_policy(selection: Selection, tmp_path: Path) -> None:
     model = ScriptedModel({})
     model.sample_rate_hz = None
-    with pytest.raises(RequestError, match="scripted gets no audio from here: --long-clips and --short-clips have"):
-        evaluate(selection, tmp_path, ClipPolicy("truncate"), model)
+    with pytest.raises(RequestError, match="the model gets no audio from here: --long-clips and --short-clips have"):
+        evaluate(selection, tmp_path, ClipOptions("truncate"), model)
 
 
 @pytest.fixture

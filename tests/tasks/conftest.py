@@ -137,7 +137,7 @@ CORPORA = [
     SmallCorpus(
         "covost2",
         "en-zh",
-        {"c_1": ("她会没事的。",), "c_2": ("是这个意思吗？",)},
+        {"c_1": ("她会没事的。",), "c_2": ("是这个吗？",)},
         tuple(f"cv-corpus-4-2019-12-10/en/clips/c_{n}.mp3" for n in (1, 2)),
         {
             "covost2/covost_v2.en_zh-CN.tsv": COVOST_TSV,

@@ -12,8 +12,6 @@ from evaluate.task import Split, Task
 from evaluate.types import Sample
 from tasks import find_task_class
 
-FORMS = ("own manifest", "the evaluation's list", "saved dataset", "folder of parquet", "audio inside of parquet")
-
 
 def read(small: Any, data: Path, **source: Any) -> Split:
     task: Task = find_task_class(small.task, tasks_dir=None)(data, **source)
@@ -22,7 +20,7 @@ def read(small: Any, data: Path, **source: Any) -> Split:
 
 def as_line(sample: Sample, small: Any) -> dict[str, Any]:
     """Return a sample as a line of a manifest of this project's own form."""
-    line = {
+    return {
         "id": sample.id,
         "audio": [str(ref.path) for ref in sample.audio],
         "references": list(sample.references),
@@ -31,7 +29,6 @@ def as_line(sample: Sample, small: Any) -> dict[str, Any]:
         "split": small.split,
         "groups": dict(sample.groups),
     }
-    return line
 
 
 def test_the_original_layout_is_read(small: Any, tmp_path: Path) -> None:
@@ -59,7 +56,10 @@ def test_a_list_of_the_evaluation_gives_the_samples_of_the_layout(small: Any, tm
         pytest.skip("has a list without references, or none")
     lines = []
     for sample in expected:
-        line = {"audio": str(sample.audio[0].path), "source": f"{small.task}_{small.split.replace('-', '_')}"}
+        path = str(sample.audio[0].path)
+        if small.task == "clothoaqa":  # its list names files as they are not on disk
+            path = f"{sample.id.partition(': ')[0]}.wav"
+        line = {"audio": path, "source": f"{small.task}_{small.split.replace('-', '_')}"}
         if small.task == "clotho":
             lines.append({**line, "gt": list(sample.references)})
         elif small.split == "test-qualities":
@@ -69,9 +69,9 @@ def test_a_list_of_the_evaluation_gives_the_samples_of_the_layout(small: Any, tm
             lines += [{**line, "gt": text, "question": sample.question} for text in sample.references]
     manifest = tmp_path / "list.jsonl"
     manifest.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    read_back = read(small, tmp_path / "elsewhere", manifest=manifest).samples
+    read_back = read(small, tmp_path, manifest=manifest).samples
     assert [(one.id, one.references, one.prompt) for one in read_back] == [
-        (one.id if small.task != "clothoaqa" else one.id, one.references, one.prompt) for one in expected
+        (one.id, one.references, one.prompt) for one in expected
     ]
 
 
