@@ -315,6 +315,7 @@ def test_audio_at_an_address_is_fetched(read: Read, tones: list[Path], tmp_path:
     ("audio", "message"),
     [
         (None, "audio is None, expected a path, bytes, or array"),
+        ([], "audio is None, expected a path, bytes, or array"),
         ({"array": [1, 2], "sampling_rate": 8_000}, r"audio is an array of shape \(2,\) and int64 at 8000 Hz"),
     ],
 )
