@@ -118,7 +118,7 @@ class RowReader:
         return Row(
             where=where,
             id=sample_id,
-            audio=tuple(self._audio.refer(where, sample_id, one) for one in _as_list(audio)),
+            audio=tuple(self._audio.refer(where, sample_id, one) for one in _as_list(audio) or [None]),
             references=self._references(where, sample_id, record),
             language=self._language(where, record),
             question=self._text(where, record, columns.question),

@@ -146,9 +146,9 @@ def _open(spec: DatasetSpec, root: Path | None, wanted_split: str) -> tuple[str,
     )
     # Of folders with audio files and of tars, the library makes its own copy only with torchcodec.
     if spec.streaming or root is not None or isinstance(builder, datasets.GeneratorBasedBuilder):
-        features = _text_features(builder, split)
-        if features:
-            builder = _builder(spec, root, features=features, **_CELLS_AS_THEY_ARE.get(builder.name, {}))
+        options = _reading_options(builder, split)
+        if options:
+            builder = _builder(spec, root, **options)
         return split, _undecoded(builder.as_streaming_dataset(split=split))
     builder.download_and_prepare()
     return split, _undecoded(builder.as_dataset(split=split).to_iterable_dataset())
@@ -186,30 +186,33 @@ def _builder(spec: DatasetSpec, root: Path | None, **options: Any) -> Any:
     return builder
 
 
-_CELLS_AS_THEY_ARE = {"csv": {"keep_default_na": False}}
+def _reading_options(builder: Any, split: str) -> dict[str, Any]:
+    """Return what a reader must be told that is to read rows as they stand, without holding them all."""
+    from pyarrow.dataset import ParquetFragmentScanOptions
+
+    if builder.name == "parquet":  # what it buffers ahead it keeps, up to the whole file
+        return {"fragment_scan_options": ParquetFragmentScanOptions(pre_buffer=False)}
+    if builder.info.features is not None:  # types that were published
+        return {}
+    files = [str(file) for file in (builder.config.data_files or {}).get(split, ())]
+    if builder.name == "csv":
+        return {"features": _text_columns(files[0], sep=builder.config.sep), "keep_default_na": False}
+    metadata = [file for file in files if PurePosixPath(file).name == "metadata.csv"]
+    if builder.name == "audiofolder" and metadata:
+        columns = _text_columns(metadata[0])
+        if columns.pop("file_name", None):  # the library's reader makes `audio` of it
+            columns["audio"] = _library().Audio()
+        return {"features": columns}
+    return {}
 
 
-def _text_features(builder: Any, split: str) -> Any:
-    """Return features by which cells of CSV files stay text, None where there are none or their types are published.
-
-    Otherwise "007" would be read as 7, and "NA" as nothing.
-    """
+def _text_columns(file: str, *, sep: str = ",") -> Any:
+    """Return features by which cells of a CSV file stay text; else "007" would be read as 7, and "NA" as nothing."""
     import pandas
 
     datasets = _library()
-    files = [str(file) for file in (builder.config.data_files or {}).get(split, ())]
-    if builder.name == "audiofolder":
-        files = [file for file in files if PurePosixPath(file).name == "metadata.csv"]
-    elif builder.name != "csv":
-        return None
-    if not files or builder.info.features is not None:
-        return None
-    names = pandas.read_csv(files[0], nrows=0, sep=getattr(builder.config, "sep", ",")).columns
-    features = datasets.Features({name: datasets.Value("string") for name in names})
-    if builder.name == "audiofolder" and "file_name" in features:
-        features = datasets.Features({**features, "audio": datasets.Audio()})
-        del features["file_name"]  # the library's reader makes `audio` of it
-    return features
+    names = pandas.read_csv(file, nrows=0, sep=sep).columns
+    return datasets.Features({name: datasets.Value("string") for name in names})
 
 
 def _choose_split(spec: DatasetSpec, names: Sequence[str], wanted: str) -> str:
