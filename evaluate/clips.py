@@ -179,7 +179,7 @@ class ClipPolicy:
 
 @dataclass(frozen=True, slots=True)
 class ClipOptions:
-    """What a user says of clips that are too long or too short; None leaves it to the task's protocol, or keeps them."""
+    """What a user says of clips that are too long or too short; None: as the task's protocol has it, or kept."""
 
     long: LongClips | None = None
     max_s: float | None = None
@@ -200,7 +200,8 @@ class ClipOptions:
         policy = default.overridden(long=self.long, max_s=self.max_s, short=self.short, min_s=self.min_s)
         if policy.to_json() and not hears:
             raise RequestError(
-                "the model gets no audio from here: --long-clips and --short-clips have nothing to change; leave them out"
+                "the model gets no audio from here: --long-clips and --short-clips have nothing to change; leave them "
+                "out"
             )
         return policy
 

@@ -26,6 +26,9 @@ class CorpusTask(Task):
     evaluation_lists: tuple[str, ...] = ()  # names of the Qwen-Audio evaluations' lists; "": `<name>_eval.jsonl`
     split_names: dict[str, tuple[str, ...]] = {}  # what else lists and datasets call a split
     reference_fields: tuple[str, ...] = ()  # of a manifest's line or a dataset's row that hold the truth
+    id_fields: tuple[str, ...] = ()  # of a dataset's row, whose values are ids though they are numbers
+    multilabel = False  # whether any number of labels is true of a sample, none too
+    splits_share_samples = False  # whether the default splits ask different things of the same samples
     merges_rows = False  # whether rows with one id are one sample: each annotator has a line of his own
 
     @property
@@ -50,6 +53,11 @@ class CorpusTask(Task):
             CorpusAbsentError: Its audio or its list is not here.
             ManifestError: A line of its list is wrong.
         """
+
+    def dataset_splits(self, split: str) -> tuple[str, ...]:
+        """Return what a dataset may call the part that a split is of, where its configuration says the rest."""
+        del split
+        return ()
 
     def groups_of(self, row: Row) -> dict[str, str]:
         """Return what an id says of its origin, e.g. the speaker."""
@@ -76,7 +84,9 @@ class CorpusTask(Task):
     def prepared(self, rows: list[Row], split: str) -> list[Row]:
         """Return the rows of a manifest or dataset in the form that `sample_of` wants, e.g. with another id."""
         own = self.reference_field(split)
-        return [replace(row, references=as_texts(row.fields[own])) if own in row.fields else row for row in rows]
+        return [
+            replace(row, references=as_texts(row.fields[own]) or ("",)) if own in row.fields else row for row in rows
+        ]
 
     def official_size(self, split: str, rows: Sequence[Row]) -> int | None:
         """Return how many samples the published split has, None if unknown; `rows` are those that its list holds."""
@@ -125,6 +135,11 @@ class CorpusTask(Task):
                 f"the manifest does not say which split of {self.name} it is of; name it, e.g. --task "
                 f"{self.name}:{self.default_splits[0]}"
             )
+        if self.dataset is not None and len(self.default_splits) > 1 and not self.splits_share_samples:
+            raise RequestError(
+                f"a dataset holds one split of {self.name} at a time; name it, e.g. --task "
+                f"{self.name}:{self.default_splits[0]}"
+            )
         return super().read_default_splits()
 
     def present_splits(self) -> tuple[str, ...]:
@@ -170,7 +185,13 @@ class CorpusTask(Task):
         return [
             row
             for path in paths
-            for row in read_manifest(path, data_dir=self.data_dir, reference_fields=fields, doubled=doubled)
+            for row in read_manifest(
+                path,
+                data_dir=self.data_dir,
+                reference_fields=fields,
+                doubled=doubled,
+                multilabel=self.multilabel,
+            )
         ]
 
     def _rows_of_list(self, split: str) -> list[Row]:
@@ -186,7 +207,10 @@ class CorpusTask(Task):
         assert self.dataset is not None
         return read_dataset(
             self.dataset,
-            wanted_split=self._names_of(split)[0],
+            wanted_split=split,
+            split_names=(*self.split_names.get(split, ()), *self.dataset_splits(split)),
+            id_columns=self.id_fields,
+            multilabel=self.multilabel,
             reference_columns=tuple(filter(None, (self.reference_field(split), *self.reference_fields))),
             cache_dir=home_or_cache("OTOSCOPE_DATASETS", "datasets"),
         )

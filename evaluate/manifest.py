@@ -74,7 +74,12 @@ def read_jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def read_manifest(
-    path: Path, *, data_dir: Path, reference_fields: Sequence[str] = (), doubled: bool = False
+    path: Path,
+    *,
+    data_dir: Path,
+    reference_fields: Sequence[str] = (),
+    doubled: bool = False,
+    multilabel: bool = False,
 ) -> list[Row]:
     """Read a manifest of any form.
 
@@ -83,6 +88,7 @@ def read_manifest(
         data_dir: Where audio is looked for that is not in the manifest's own folder.
         reference_fields: Fields that hold the truth where a line has no `references`, in order of preference.
         doubled: Whether an id may come twice, since the task makes one sample of such lines.
+        multilabel: Whether an empty one of these fields is a truth, which is then the one reference "".
 
     Raises:
         ManifestError: A line is wrong, or an id comes twice.
@@ -90,7 +96,11 @@ def read_manifest(
     rows: list[Row] = []
     seen: dict[str, str] = {}
     for where, record in read_jsonl(path):
-        row = _row(where, record, (path.parent, data_dir), reference_fields)
+        field = next((field for field in reference_fields if record.get(field) is not None), None)
+        if field is not None and "references" not in record:
+            texts = as_texts(record[field])
+            record["references"] = list(texts) or ([""] if multilabel else [])
+        row = _row(where, record, (path.parent, data_dir))
         if not doubled:
             _refuse_doubled(seen, row.id, where)
         rows.append(row)
@@ -164,22 +174,18 @@ _OWN_FIELDS = frozenset(
 )
 
 
-def _row(where: str, record: dict[str, Any], folders: tuple[Path, ...], reference_fields: Sequence[str]) -> Row:
+def _row(where: str, record: dict[str, Any], folders: tuple[Path, ...]) -> Row:
     if "gt" in record:
         return _qwen_row(where, record, folders)
     if "query" in record and "references" not in record:
         return _query_row(where, record, folders)
-    if "references" not in record:
-        found = next((field for field in reference_fields if record.get(field) is not None), None)
-        if found is not None:
-            record = {**record, "references": list(as_texts(record[found]))}
     return _own_row(where, record, folders)
 
 
 def as_texts(value: Any) -> tuple[str, ...]:
-    """Return a field that holds the truth as references: of a list each, of an empty one nothing, which is ""."""
+    """Return a field that holds the truth as references, one for each item of a list."""
     values = value if isinstance(value, list | tuple) else [value]
-    return tuple(one if isinstance(one, str) else json.dumps(one) for one in values) or ("",)
+    return tuple(one if isinstance(one, str) else json.dumps(one) for one in values)
 
 
 def _own_row(where: str, record: dict[str, Any], folders: tuple[Path, ...]) -> Row:

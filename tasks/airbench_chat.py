@@ -39,6 +39,7 @@ class AirBenchChat(CorpusTask):
     evaluation_lists = ("airbench_level_3_eval.jsonl", "airbench-level-3.jsonl")
     how_to_get = "get the folder Chat of https://huggingface.co/datasets/qyang1021/AIR-Bench-Dataset into data/"
     reference_fields = ("answer_gt",)
+    id_fields = ("uniq_id",)
 
     def corpus_splits(self) -> tuple[str, ...]:
         return self.splits if self._meta.is_file() else ()

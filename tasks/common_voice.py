@@ -38,6 +38,9 @@ class CommonVoice(SpeechTask):
     def language_of(self, split: str) -> str:
         return primary_subtag(split)
 
+    def dataset_splits(self, split: str) -> tuple[str, ...]:
+        return (_language_and_part(split)[1],)
+
     def corpus_splits(self) -> tuple[str, ...]:
         names = {folder: split for split, folder in FOLDERS.items()}
         folders = {names.get(folder, folder): folder for folder in subfolders(self.root)}
@@ -50,9 +53,7 @@ class CommonVoice(SpeechTask):
         )
 
     def read_corpus(self, split: str) -> CorpusRows:
-        language, _, part = split.rpartition("-")
-        if part not in PARTS:
-            language, part = split, "test"
+        language, part = _language_and_part(split)
         folder = self.root / FOLDERS.get(language, language)
         rows = [
             Row(
@@ -67,3 +68,9 @@ class CommonVoice(SpeechTask):
             )
         ]
         return CorpusRows(rows)
+
+
+def _language_and_part(split: str) -> tuple[str, str]:
+    """Return both of a split: `fr-dev`, or `zh-HK`, whose part is test."""
+    language, _, part = split.rpartition("-")
+    return (language, part) if part in PARTS else (split, "test")

@@ -64,6 +64,10 @@ class CoVoST2(CorpusTask):
     def spoken_language(self, split: str) -> str:
         return split.split("-")[0]
 
+    def dataset_splits(self, split: str) -> tuple[str, ...]:
+        part = (*split.split("-"), "test")[2]
+        return ("dev", "validation") if part == "dev" else (part,)
+
     def corpus_splits(self) -> tuple[str, ...]:
         return tuple(self._lists())
 

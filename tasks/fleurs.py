@@ -39,12 +39,15 @@ class Fleurs(SpeechTask):
         "get data/<language>/test.tsv and audio/test.tar.gz from https://huggingface.co/datasets/google/fleurs into "
         "data/fleurs/ and unpack the audio"
     )
-    split_names = {"zh": ("test",)}  # of datasets, whose configuration is the language
     reference_fields = ("transcription",)
 
     def language_of(self, split: str) -> str:
         language = split.partition("-")[0].partition("_")[0]
         return CODES.get(language, language)
+
+    def dataset_splits(self, split: str) -> tuple[str, ...]:
+        part = split.partition("-")[2] or "test"
+        return ("dev", "validation") if part == "dev" else (part,)
 
     def corpus_splits(self) -> tuple[str, ...]:
         return tuple(self._lists())

@@ -87,6 +87,9 @@ class Meld(CorpusTask):
             )
         return CorpusRows(rows)
 
+    def dataset_splits(self, split: str) -> tuple[str, ...]:
+        return (_part(split), *(("validation",) if _part(split) == "dev" else ()))
+
     def reference_field(self, split: str) -> str:
         return "Sentiment" if split.endswith(SENTIMENT) else "Emotion"
 

@@ -76,6 +76,8 @@ class NSynth(CorpusTask):
         )
     }
     top_folders = ("nsynth-test",)
+    multilabel = True
+    splits_share_samples = True
     how_to_get = (
         "get nsynth-test.jsonwav.tar.gz from https://magenta.tensorflow.org/datasets/nsynth and unpack it in data/"
     )
@@ -106,12 +108,16 @@ class NSynth(CorpusTask):
                     where=f"{path}: {name}",
                     id=name,
                     audio=(AudioRef(path.parent / "audio" / f"{name}.wav"),),
-                    references=as_texts(note[field]),
+                    references=as_texts(note[field]) or ("",),
                     groups={"source": note["instrument_source_str"]} if "instrument_source_str" in note else {},
                 )
                 for name, note in sorted(notes.items())
             ]
         )
+
+    def dataset_splits(self, split: str) -> tuple[str, ...]:
+        part = split.partition("-")[0]
+        return ("validation", "valid") if part == "valid" else (part,)
 
     def reference_field(self, split: str) -> str:
         return FIELDS[_aspect(split)]

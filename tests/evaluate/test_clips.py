@@ -325,7 +325,7 @@ def test_a_rejected_sample_is_not_tried_again(selection: Selection, tmp_path: Pa
 def test_another_policy_is_another_run_and_keeping_all_is_the_run_it_always_was(
     selection: Selection, tmp_path: Path
 ) -> None:
-    kept = evaluate(selection, tmp_path, ClipOptions(max_s=10.0))
+    kept = evaluate(selection, tmp_path, ClipOptions("keep"))
     assert kept["clip_policy"] == kept["clip_counts"] == {}
     assert kept["run_dir"] == evaluate(selection, tmp_path, ClipOptions())["run_dir"]
     others = [ClipOptions("truncate"), ClipOptions("truncate", max_s=10.0), ClipOptions(short="pad")]

@@ -31,9 +31,7 @@ class SmallCorpus:
         return data
 
 
-COVOST_TSV = (
-    "path\ttranslation\tsplit\nc_1.mp3\t她会没事的。\ttest\nc_2.mp3\t是这个意思吗？\ttest\nc_3.mp3\t开发\tdev\n"
-)
+COVOST_TSV = "path\ttranslation\tsplit\nc_1.mp3\t她会没事的。\ttest\nc_2.mp3\t是这个吗？\ttest\nc_3.mp3\t开发\tdev\n"
 VALIDATED_TSV = 'client_id\tpath\tsentence\ns1\tc_1.mp3\t"She\'ll be all right."\ns2\tc_2.mp3\tDo you mean it?\n'
 CLOTHO_AQA = (
     "file_name,QuestionText,answer,confidence\n"

@@ -92,7 +92,7 @@ def test_a_dataset_gives_the_samples_of_the_layout(small: Any, tmp_path: Path, i
             references = references[0] if len(references) == 1 else references
         rows.append(
             {
-                "id": sample.id,
+                "uniq_id" if small.task == "airbench_chat" else "id": sample.id,
                 "audio": {"bytes": path.read_bytes(), "path": path.name} if inside else str(path),
                 truth: [text for text in references if text] if truth == "qualities_str" else references,
                 "question": sample.question,

@@ -20,8 +20,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evaluate.dataset_audio import AudioFolder, path_of
 from evaluate.errors import ManifestError
+from evaluate.hf_datasets.audio import AudioFolder, path_of
 from evaluate.manifest import Row
 from evaluate.registry import unknown_name
 from evaluate.types import primary_subtag
@@ -77,6 +77,8 @@ class RowReader:
         features: Column to its feature as the `datasets` library has it; empty where it does not know.
         split: Name of the split where rows do not say, "" if that is not known.
         audio: Where audio goes that is no file.
+        id_columns: Whose values are ids even where they are numbers.
+        multilabel: Whether an empty list of references is a truth.
     """
 
     def __init__(
@@ -88,6 +90,8 @@ class RowReader:
         features: Mapping[str, Any],
         split: str,
         audio: AudioFolder,
+        id_columns: Sequence[str] = (),
+        multilabel: bool = False,
     ) -> None:
         self._place = place
         self._told = columns
@@ -95,6 +99,8 @@ class RowReader:
         self._features = features
         self._split = split
         self._audio = audio
+        self._id_columns = id_columns
+        self._multilabel = multilabel
         self._columns: _Columns | None = None
 
     def read(self, number: int, record: Mapping[str, Any]) -> Row:
@@ -175,6 +181,8 @@ class RowReader:
         """Return the column of ids, None if the audio's name is the id."""
         if "id" in self._told:
             return self._told["id"]
+        if (sure := next((name for name in self._id_columns if name in first), None)) is not None:
+            return sure
         column = self._find("id", [name for name in first if name != audio])
         has_name = _audio_stem(first, audio, tuple(_matching(_FILE_COLUMNS, first))) is not None
         if has_name and (column is None or str(first[column]).isdecimal()):
@@ -221,6 +229,8 @@ class RowReader:
                         "list of them; name another column with --dataset-arg references=COLUMN"
                     )
                 found.append(str(value))
+        if not found and self._multilabel:
+            return ("",)
         if not found:
             raise ManifestError(
                 f"{where}: sample {sample_id!r}: the list of references is empty, expected at least one"

@@ -3,7 +3,7 @@
 A local copy is what `save_to_disk` wrote, or a folder of parquet, arrow, jsonl, csv or tar files, or an `audiofolder`.
 It is read where it lies. A hub dataset is downloaded whole and kept where the `datasets` library keeps such things, so
 that it is there without a network too; with `streaming`, only the rows of the split that is wanted are fetched.
-Which column is what: `evaluate.dataset_columns`; what becomes of audio inside a dataset: `evaluate.dataset_audio`.
+Which column is what: `columns`; what becomes of audio inside of a dataset: `audio`.
 
 The library encodes and decodes audio only where torchcodec is installed. Here neither is asked of it: files and bytes
 are handed on as they are, and soundfile reads them later.
@@ -19,9 +19,9 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from evaluate.dataset_audio import AudioFolder
-from evaluate.dataset_columns import ROLES, RowReader
 from evaluate.errors import CorpusAbsentError, CorpusError, MachineError, RequestError
+from evaluate.hf_datasets.audio import AudioFolder
+from evaluate.hf_datasets.columns import ROLES, RowReader
 from evaluate.manifest import Row
 from evaluate.registry import unknown_name
 from evaluate.results import digest, slug
@@ -74,14 +74,24 @@ def parse_dataset_spec(where: str, arguments: Mapping[str, str], *, limit: int |
 
 
 def read_dataset(
-    spec: DatasetSpec, *, wanted_split: str, reference_columns: Sequence[str] = (), cache_dir: Path
+    spec: DatasetSpec,
+    *,
+    wanted_split: str,
+    split_names: Sequence[str] = (),
+    reference_columns: Sequence[str] = (),
+    id_columns: Sequence[str] = (),
+    multilabel: bool = False,
+    cache_dir: Path,
 ) -> list[Row]:
     """Read the rows of one split, and put audio that is inside the dataset into files.
 
     Args:
         spec: Which dataset.
         wanted_split: Name of the split as the task has it, e.g. "test-clean".
+        split_names: What else it may be called, those that fit best first.
         reference_columns: Columns that may hold the references, those that count most first; the usual names follow.
+        id_columns: Columns whose values are ids even where they are numbers.
+        multilabel: Whether no reference at all is a truth, which is then the one reference "".
         cache_dir: Where audio goes that is no file yet; what is there already is not written again.
 
     Returns:
@@ -94,14 +104,16 @@ def read_dataset(
     """
     root = _local_folder(spec.where)
     with _library_errors(spec):
-        split, stream = _open(spec, root, wanted_split)
+        split, stream = _open(spec, root, (wanted_split, *split_names))
         features = stream.features
     reader = RowReader(
         place=f"{spec.where}:{split}" if split else spec.where,
         columns=spec.columns,
         reference_columns=reference_columns,
         features=features or {},
-        split=wanted_split if _is_named(split, wanted_split) else "",
+        id_columns=id_columns,
+        multilabel=multilabel,
+        split=wanted_split if any(_is_named(split, name) for name in (wanted_split, *split_names)) else "",
         audio=AudioFolder(_audio_folder(spec, split, cache_dir), root=root),
     )
     rows = []
@@ -134,16 +146,14 @@ def _local_folder(where: str) -> Path | None:
     return None
 
 
-def _open(spec: DatasetSpec, root: Path | None, wanted_split: str) -> tuple[str, Any]:
+def _open(spec: DatasetSpec, root: Path | None, wanted: Sequence[str]) -> tuple[str, Any]:
     """Return the name of the dataset's split and its rows, with audio as it is stored."""
     datasets = _library()
     if root is not None and any((root / name).is_file() for name in ("state.json", "dataset_dict.json")):
-        split, rows = _saved_split(spec, datasets.load_from_disk(str(root)), wanted_split)
+        split, rows = _saved_split(spec, datasets.load_from_disk(str(root)), wanted)
         return split, _undecoded(rows.to_iterable_dataset())
     builder = _builder(spec, root)
-    split = _choose_split(
-        spec, [str(name) for name in builder.config.data_files or builder.info.splits or ()], wanted_split
-    )
+    split = _choose_split(spec, [str(name) for name in builder.config.data_files or builder.info.splits or ()], wanted)
     # Of folders with audio files and of tars, the library makes its own copy only with torchcodec.
     if spec.streaming or root is not None or isinstance(builder, datasets.GeneratorBasedBuilder):
         options = _reading_options(builder, split)
@@ -154,14 +164,14 @@ def _open(spec: DatasetSpec, root: Path | None, wanted_split: str) -> tuple[str,
     return split, _undecoded(builder.as_dataset(split=split).to_iterable_dataset())
 
 
-def _saved_split(spec: DatasetSpec, saved: Any, wanted_split: str) -> tuple[str, Any]:
+def _saved_split(spec: DatasetSpec, saved: Any, wanted: Sequence[str]) -> tuple[str, Any]:
     """Return the split of what `save_to_disk` wrote, a dataset or several by name."""
     if isinstance(saved, dict):
-        split = _choose_split(spec, list(saved), wanted_split)
+        split = _choose_split(spec, list(saved), wanted)
         return split, saved[split]
     if saved.split is None and not spec.split:
         return "", saved  # it has no name
-    return _choose_split(spec, [str(saved.split)] if saved.split else [], wanted_split), saved
+    return _choose_split(spec, [str(saved.split)] if saved.split else [], wanted), saved
 
 
 def _builder(spec: DatasetSpec, root: Path | None, **options: Any) -> Any:
@@ -215,7 +225,7 @@ def _text_columns(file: str, *, sep: str = ",") -> Any:
     return datasets.Features({name: datasets.Value("string") for name in names})
 
 
-def _choose_split(spec: DatasetSpec, names: Sequence[str], wanted: str) -> str:
+def _choose_split(spec: DatasetSpec, names: Sequence[str], wanted: Sequence[str]) -> str:
     """Return which of a dataset's splits to read.
 
     Raises:
@@ -225,11 +235,11 @@ def _choose_split(spec: DatasetSpec, names: Sequence[str], wanted: str) -> str:
         if spec.split in names:
             return spec.split
         raise unknown_name(f"split of {spec.where}", spec.split, names, listing=f"Splits: {', '.join(names) or 'none'}")
-    same = [name for name in names if _is_named(name, wanted)]
+    same = next(filter(None, ([name for name in names if _is_named(name, one)] for one in wanted)), [])
     if len(same or names) == 1:
         return (same or names)[0]
     raise RequestError(
-        f"{spec.where}: which split is {wanted!r} cannot be told, there are: {', '.join(same or names) or 'none'}; "
+        f"{spec.where}: which split is {wanted[0]!r} cannot be told, there are: {', '.join(same or names) or 'none'}; "
         "name one with --dataset-arg split=NAME"
     )
 
