@@ -52,6 +52,21 @@ class _TableKey:
     metric: str
     signature: str
 
+    @property
+    def protocol(self) -> str:
+        """Name of the published evaluation whose scoring this is, "" for the sound one."""
+        found = re.search(r"\|protocol:([^|]+)", self.signature)
+        return found[1] if found else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """The samples that all scores of one column are of."""
+
+    split: str
+    corpus_fingerprint: str
+    is_largest: bool  # of its split's columns: published figures are taken to be of it
+
 
 @dataclass(frozen=True, slots=True)
 class _System:
@@ -106,7 +121,10 @@ class Leaderboard:
             "Published figures stand in *italics*, scored by their own authors' rules: see the protocol named.",
         ]
         keys = sorted(tables, key=lambda key: (key.task, key.task_version, key.signature))
-        parts += [self._table(key, tables[key], is_only=_is_only(key, keys)) for key in keys]
+        for key in keys:
+            rivals = [other for other in keys if (other.task, other.metric) == (key.task, key.metric) and other != key]
+            others = [(other.protocol, {document["split"] for document in tables[other]}) for other in rivals]
+            parts.append(self._table(key, tables[key], others))
         return "\n\n".join(parts) + "\n"
 
     def to_csv(self) -> str:
@@ -156,45 +174,69 @@ class Leaderboard:
                 writer.writerow({column: _csv_cell(value) for column, value in row.items()})
         return target.getvalue()
 
-    def _table(self, key: _TableKey, documents: Sequence[dict[str, Any]], *, is_only: bool) -> str:
-        figures = (
-            [one for one in self._published if (one.task, one.metric) == (key.task, key.metric)] if is_only else []
-        )
-        splits = list(dict.fromkeys(document["split"] for document in documents))
+    def _table(
+        self, key: _TableKey, documents: Sequence[dict[str, Any]], others: Sequence[tuple[str, set[str]]]
+    ) -> str:
+        """Return one table; `others` are protocol and splits of those that hold the same task and metric."""
+        columns = _columns(documents)
+        splits = {column.split for column in columns}
+        figures = [
+            one
+            for one in self._published
+            if (one.task, one.metric) == (key.task, key.metric)
+            # Where several tables hold its split, a figure stands in the one of its protocol, if that is one table.
+            and all(one.protocol == key.protocol != protocol for protocol, theirs in others if one.split in theirs)
+        ]
         systems = list(dict.fromkeys(map(_system, documents)))
-        cells = {(_system(document), document["split"]): document for document in documents}
+        cells = {(_system(one), one["split"], one["corpus_fingerprint"]): one for one in documents}
         notes: list[str] = []
         first = documents[0]["metrics"][key.metric]
         arrow, is_rate = "↑" if first["higher_is_better"] else "↓", first["is_rate"]
         lines = [
             f"## {_escape(key.task)}: {_escape(key.metric)} {arrow}",
             "",
-            _row(["model", *splits]),
-            _row(["---", *("---:" for _ in splits)]),
+            _row(["model", *columns.values()]),
+            _row(["---", *("---:" for _ in columns)]),
         ]
         for system in systems:
-            shown = [_shown_score(cells.get((system, split)), key.metric, notes) for split in splits]
+            found = [cells.get((system, column.split, column.corpus_fingerprint)) for column in columns]
+            shown = [_shown_score(document, key.metric, notes) for document in found]
             lines.append(_row([system.label(systems), *shown], escaped=len(shown)))
         for protocol, source, name in dict.fromkeys((one.protocol, one.source, one.model) for one in figures):
             values = {one.split: one.value for one in figures if (one.model, one.source) == (name, source)}
-            if not values.keys() & set(splits):
+            if not values.keys() & splits:
                 continue
             mark = _note(notes, f"published, protocol {protocol}: {source}")
-            shown = [f"*{_number(values[split], is_rate=is_rate)}*" if split in values else "–" for split in splits]
+            shown = [
+                f"*{_number(values[one.split], is_rate=is_rate)}*" if one.split in values and one.is_largest else "–"
+                for one in columns
+            ]
             lines.append(_row([f"*{_escape(name)}* {mark}", *shown], escaped=len(shown) + 1))
         lines += ["", f"Scored as `{key.signature}`."]
-        if not is_only:
+        if any(theirs & splits for _, theirs in others):
             lines += ["", "Scores of this task made in another way stand in a table of their own."]
         return "\n".join([*lines, *(f"\n{note}" for note in notes)])
 
 
 def _one_per_cell(documents: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    best: dict[tuple[_TableKey, str, _System], dict[str, Any]] = {}
-    for document in documents:  # oldest first: an equal one that is newer takes the place
-        cell = (_table_key(document), document["split"], _system(document))
-        if cell not in best or document["n_total"] >= best[cell]["n_total"]:
-            best[cell] = document
-    return list(best.values())
+    cells = {}
+    for document in documents:  # oldest first: a newer one takes the place
+        cells[_table_key(document), document["split"], document["corpus_fingerprint"], _system(document)] = document
+    return list(cells.values())
+
+
+def _columns(documents: Sequence[dict[str, Any]]) -> dict[_Column, str]:
+    """Return the columns of a table and their headings: splits in the order they come, the largest of each first."""
+    sizes: dict[str, dict[str, int]] = {}
+    for document in documents:
+        sizes.setdefault(document["split"], {})[document["corpus_fingerprint"]] = document["n_total"]
+    columns = {}
+    for split, by_fingerprint in sizes.items():
+        ranked = sorted(by_fingerprint, key=lambda fingerprint: (-by_fingerprint[fingerprint], fingerprint))
+        for fingerprint in ranked:
+            told = f" ({by_fingerprint[fingerprint]} samples, {fingerprint[:6]})" if len(ranked) > 1 else ""
+            columns[_Column(split, fingerprint, fingerprint == ranked[0])] = split + told
+    return columns
 
 
 def _system(document: dict[str, Any]) -> _System:
@@ -216,10 +258,6 @@ def _table_key(document: dict[str, Any]) -> _TableKey:
     metric = document["primary"]
     signature = comparable_signature(document["metrics"][metric]["signature"])
     return _TableKey(document["task"], document["task_version"], metric, signature)
-
-
-def _is_only(key: _TableKey, keys: Sequence[_TableKey]) -> bool:
-    return sum(other.task == key.task for other in keys) == 1
 
 
 def _is_whole(document: dict[str, Any]) -> bool:

@@ -25,6 +25,7 @@ def document(**changes: Any) -> dict[str, Any]:
         "model": "mine",
         "primary": "wer",
         "created": "2026-01-01",
+        "corpus_fingerprint": "abcdef0123456789",
         "model_arguments": {},
         "generation": {},
         "n_total": 2620,
@@ -82,12 +83,31 @@ def test_partial_corpora_and_failures_are_marked() -> None:
     assert "3 samples failed and count at their worst" in text
 
 
-def test_of_several_runs_the_newest_of_most_samples_is_shown() -> None:
-    small = document(n_total=10, created="2026-03-01", metrics={"wer": {**document()["metrics"]["wer"], "value": 0.9}})
+def test_of_several_runs_on_the_same_samples_the_newest_is_shown() -> None:
     newer = document(created="2026-02-01", metrics={"wer": {**document()["metrics"]["wer"], "value": 0.07}})
-    text = markdown(document(), newer, small)
+    text = markdown(document(), newer)
     assert "| mine | 7.00 (4.00–6.00) |" in text
-    assert "90.00" not in text
+    assert "5.00 (4.00–6.00)" not in text
+
+
+def test_scores_on_other_samples_stand_in_a_column_of_their_own() -> None:
+    few = document(
+        n_total=10, corpus_fingerprint="f" * 16, metrics={"wer": {**document()["metrics"]["wer"], "value": 0.9}}
+    )
+    text = markdown(few, document())
+    assert "| model | test-clean (2620 samples, abcdef) | test-clean (10 samples, ffffff) |" in text
+    assert "| mine | 5.00 (4.00–6.00) | 90.00 (4.00–6.00) [1] |" in text
+    assert "| *Qwen-Audio* [2] | *2.00* | – |" in text
+
+
+def test_published_figures_stand_beside_scores_of_their_protocol() -> None:
+    score = document()["metrics"]["wer"]
+    published = document(metrics={"wer": {**score, "signature": "wer|norm:x@1|protocol:qwen-audio|v:0.1.0"}})
+    text = markdown(document(), published)
+    ours, theirs = sorted(text.split("## librispeech: wer")[1:], key=lambda table: "protocol:qwen-audio" in table)
+    assert "*Qwen-Audio*" in theirs
+    assert "*Qwen2-Audio (original)*" not in theirs  # of another protocol
+    assert "*Qwen-Audio*" not in ours
 
 
 def test_systems_of_one_name_that_differ_have_rows_of_their_own() -> None:
