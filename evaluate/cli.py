@@ -16,6 +16,7 @@ import click
 
 from evaluate import __version__
 from evaluate.errors import OtoscopeError, RequestError
+from evaluate.types import KINDS
 
 if TYPE_CHECKING:
     from evaluate.hf_datasets import DatasetSpec
@@ -444,6 +445,8 @@ def score_command(
 
 @cli.command("tasks")
 @click.argument("name", required=False)
+@click.argument("new_name", required=False)
+@click.option("--kind", type=click.Choice(KINDS), help="Of the task that `tasks new NEW_NAME` writes.")
 @click.option("--model", "model_spec", help="Show what this model would be sent for the first sample of NAME[:SPLIT].")
 @click.option("--model-arg", "model_arguments", multiple=True, callback=_parse_pairs, help="KEY=VALUE for the model.")
 @_PROTOCOL
@@ -455,6 +458,8 @@ def score_command(
 @_JSON
 def tasks_command(
     name: str | None,
+    new_name: str | None,
+    kind: str | None,
     model_spec: str | None,
     model_arguments: dict[str, str],
     protocol: str,
@@ -467,11 +472,19 @@ def tasks_command(
 ) -> None:
     """List the tasks; with a NAME, everything about one; with a model too, what it would be sent.
 
+    `tasks new NEW_NAME --kind KIND` writes a task of your own to start from, which runs as it is.
+
     \b
     Examples:
       otoscope tasks librispeech
-      otoscope tasks covost2:en-de --model whisper:openai/whisper-base --data-dir /corpora
+      otoscope tasks librispeech --model whisper:openai/whisper-base --data-dir /corpora
+      otoscope tasks new kitchen-sounds --kind classification
     """
+    if name == "new":
+        _write_task(new_name, kind, as_json)
+        return
+    if new_name or kind:
+        raise RequestError("--kind and a second name are for: otoscope tasks new NEW_NAME --kind KIND")
     from evaluate.catalogue import describe_each, describe_first_sample, describe_task
     from models import create_model
     from tasks import find_task_class, parse_task_spec, task_registry
@@ -495,6 +508,20 @@ def tasks_command(
     _print_catalogue(
         "tasks", rows, ("name", "kind", "languages", "default_splits", "primary", "description"), name, as_json
     )
+
+
+def _write_task(name: str | None, kind: str | None, as_json: bool) -> None:
+    from evaluate.skeleton import write_skeleton
+
+    if not name or not kind:
+        raise RequestError(f"expected otoscope tasks new NEW_NAME --kind KIND; kinds: {', '.join(KINDS)}")
+    written = [str(path) for path in write_skeleton(name, kind, Path())]
+    if as_json:
+        _print_json(written)
+        return
+    for path in written:
+        click.echo(path)
+    notice(f"try it: otoscope eval --task {written[0]} --model baseline:majority")
 
 
 @cli.command("models")

@@ -114,7 +114,7 @@ class CorpusTask(Task):
 
     def spoken_language(self, split: str) -> str:
         """Return the language of a split's speech; "" where each row names its own, or there is none."""
-        return self.language_of(split)
+        return self.language if self.answer_language else self.language_of(split)
 
     def read_split(self, split: str) -> Split:
         if self.dataset is not None:

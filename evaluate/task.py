@@ -88,6 +88,7 @@ class Task(ABC):
     kind: str  # one of evaluate.types.KINDS
     language: str = ""  # of the speech; "" where it differs between splits, or plays no part
     languages: tuple[str, ...] = ()  # where it differs
+    answer_language: str = ""  # of the references, where it is not that of the speech
     splits: tuple[str, ...]  # the official ones
     default_splits: tuple[str, ...]  # what papers report, each scored by itself
     metrics: tuple[str, ...]  # the first is the primary one
@@ -148,7 +149,7 @@ class Task(ABC):
     def language_of(self, split: str) -> str:
         """Return the language of a split's references, "" where it plays no part."""
         del split
-        return self.language
+        return self.answer_language or self.language
 
     @abstractmethod
     def read_split(self, split: str) -> Split:

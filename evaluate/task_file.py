@@ -8,8 +8,10 @@
     choices: [kettle, tap, knife]
     metrics: [accuracy, macro_f1]
 
-Optional: `version` (default "1"), `normalizer`, `extractor` (how a choice is read out of a text: exact, normalized,
-letter, named, closest; default named), `description`, `source`, `official_sizes` (split to number of samples).
+Optional: `answer_language` (of the references, where it is not that of the speech), `aliases` (choice to a list of
+other ways of saying it), `extractor` (how a choice is read out of a text: exact, normalized, letter, named, closest;
+default named), `version` (default "1"), `normalizer`, `description`, `source`, `official_sizes` (split to number of
+samples).
 """
 
 from pathlib import Path
@@ -30,6 +32,7 @@ TASK_SUFFIXES = (".yaml", ".yml", ".py")
 _REQUIRED = ("name", "kind", "manifest", "metrics")
 _OPTIONAL = (
     "language",
+    "answer_language",
     "prompt",
     "choices",
     "version",
@@ -38,8 +41,9 @@ _OPTIONAL = (
     "source",
     "official_sizes",
     "extractor",
+    "aliases",
 )
-_TEXTS = ("name", "language", "prompt", "normalizer", "description", "source", "extractor")
+_TEXTS = ("name", "language", "answer_language", "prompt", "normalizer", "description", "source", "extractor")
 _PYTHON_FACTS = ("name", "version", "kind", "splits", "default_splits", "metrics")
 _SINGLE_SPLIT = "test"
 
@@ -80,11 +84,13 @@ def _class_of_yaml(path: Path) -> type[Task]:
     attributes = {
         **{field: facts[field] for field in (*_TEXTS, "kind") if field in facts},
         "language": primary_subtag(facts.get("language", "")),
+        "answer_language": primary_subtag(facts.get("answer_language", "")),
         "version": str(facts.get("version", "1")),
         "splits": splits,
         "default_splits": (_SINGLE_SPLIT,) if _SINGLE_SPLIT in splits else splits,
         "metrics": _strings(path, "metrics", facts["metrics"]),
         "choices": _strings(path, "choices", facts.get("choices", [])),
+        "aliases": _aliases(path, facts),
         "official_sizes": {str(split): size for split, size in facts.get("official_sizes", {}).items()},
         "manifests": {str(split): path.parent / str(file) for split, file in manifests.items()},
         "__doc__": f"The task of {path}.",
@@ -133,6 +139,20 @@ def _strings(path: Path, field: str, value: Any) -> tuple[str, ...]:
     if odd:  # YAML reads a bare yes, no or 1 as something else than text
         raise RequestError(f"{path}: field {field!r} holds {odd[0]!r}, expected text; put it in quotes")
     return tuple(value)
+
+
+def _aliases(path: Path, facts: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return choice to other ways of saying it."""
+    aliases = facts.get("aliases", {})
+    if not isinstance(aliases, dict):
+        raise RequestError(f"{path}: field 'aliases' is {aliases!r}, expected choice: [other name, …]")
+    for choice in aliases:
+        if choice not in facts.get("choices", []):
+            known = [one for one in facts.get("choices", []) if isinstance(one, str)]
+            raise unknown_name(
+                f"choice in 'aliases' of {path}:", str(choice), known, listing=f"choices: {', '.join(known)}"
+            )
+    return {choice: _strings(path, f"aliases: {choice}", names) for choice, names in aliases.items()}
 
 
 def _class_of_python(path: Path) -> type[Task]:
