@@ -6,6 +6,8 @@ pooch checks and puts in place; it cannot go on with a part of a file, which `Re
 import logging
 import re
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -137,17 +139,31 @@ class ResumingDownloader:
         """Write an answer's body from byte `start` of the file on."""
         rest = int(answer.headers["Content-Length"]) if "Content-Length" in answer.headers else None
         require_space(self._part.parent, rest or 0)
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        title = self._part.name.removesuffix(".part")
+        total = None if rest is None else start + rest
         with (
-            Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress,
+            byte_bar(title, total=total, completed=start) as advance,
             self._part.open("r+b" if start else "wb") as file,
         ):
-            total = None if rest is None else start + rest
-            bar = progress.add_task(self._part.name.removesuffix(".part"), total=total, completed=start)
             file.seek(start)
             for chunk in answer.iter_content(CHUNK_BYTES):
                 file.write(chunk)
-                progress.advance(bar, len(chunk))
+                advance(len(chunk))
+
+
+@contextmanager
+def byte_bar(title: str, *, total: int | None, completed: int = 0) -> Iterator[Callable[[int], None]]:
+    """Show a bar of bytes on stderr while the block runs; yields the function that moves it on.
+
+    Args:
+        title: What is written.
+        total: Bytes at the end; None: not known.
+        completed: Bytes at the start.
+    """
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
+        bar = progress.add_task(title, total=total, completed=completed)
+        yield lambda num_bytes: progress.advance(bar, num_bytes)
 
 
 def require_space(folder: Path, num_bytes: int) -> None:

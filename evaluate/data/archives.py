@@ -14,7 +14,7 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -43,20 +43,24 @@ def is_archive(name: str) -> bool:
     return name.lower().endswith(SUFFIXES)
 
 
-def unpack(parts: Sequence[Path], folder: Path, *, max_bytes: int) -> None:
+Advance = Callable[[int], None]  # told how many more bytes were written
+
+
+def unpack(parts: Sequence[Path], folder: Path, *, max_bytes: int, advance: Advance = lambda _: None) -> None:
     """Unpack an archive into an empty folder.
 
     Args:
         parts: The archive; of a zip in several parts all of them, `.z01` first and `.zip` last.
         folder: Where to; exists and is empty. What is in it after an error is to be thrown away.
         max_bytes: Most that may come out: an archive that announces or gives more is refused.
+        advance: Told of every part that is written.
 
     Raises:
         ArchiveError: It is damaged, or holds what must not be unpacked.
         MachineError: The disk is too small, or py7zr is needed and not installed.
     """
     name = parts[-1].name.lower()
-    writer = Writer(parts[-1], folder, max_bytes)
+    writer = Writer(parts[-1], folder, max_bytes, advance)
     with _one_line(parts[-1]):
         if name.endswith(".zip"):
             _unpack_zip(parts, writer)
@@ -120,6 +124,7 @@ class Writer:
     archive: Path
     folder: Path
     max_bytes: int
+    advance: Advance
     num_written: int = 0
 
     def announce(self, sizes: Iterable[int]) -> None:
@@ -148,6 +153,7 @@ class Writer:
         """Write a part of a file, if the limit lets it."""
         self.count(len(chunk))
         file.write(chunk)
+        self.advance(len(chunk))
 
     def count(self, num_bytes: int) -> None:
         """Count what came out."""

@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from evaluate.data.archives import is_archive
 from evaluate.data.placing import lay_out, merge
 from evaluate.data.sources import Archive, RemoteFile, Source, read_sources
 from evaluate.data.survey import is_whole
-from evaluate.download import download, published_files, remote_size, require_space
+from evaluate.download import byte_bar, download, published_files, remote_size, require_space
 from evaluate.errors import ArchiveError, CorpusAbsentError, CorpusError, MachineError, RequestError, RunLockedError
 from evaluate.registry import unknown_name
 from evaluate.task import Task
@@ -54,11 +54,15 @@ def fetch_corpus(spec: str, data_dir: Path, *, keep_archives: bool, say: Say) ->
     say(f"{name}: from {source.page}, licence: {source.licence}")
     data_dir.mkdir(parents=True, exist_ok=True)
     with _locked(data_dir / DOWNLOADS / name) as downloads:
-        done: set[Archive] = set()
+        done: dict[Archive, Archive] = {}  # as listed, and with what their keepers publish of them
         for one in missing:
-            _fetch_split(source.serving(one), done, downloads, data_dir, say)
-        if not keep_archives:
-            _remove(downloads, done)
+            wanted = [archive for archive in source.serving(one) if archive not in done]
+            done |= zip(wanted, _fetch_archives(wanted, downloads, data_dir, say), strict=True)
+            if not keep_archives:
+                _remove(downloads, wanted)
+    unchecked = [file.name for archive in done.values() for file in archive.files if file.checksum is None]
+    if unchecked:
+        say(f"no checksum is known of {', '.join(unchecked)}: only sizes and the archives' own checks were used")
     _report(task, missing, source, say)
 
 
@@ -102,28 +106,33 @@ def _locked(folder: Path) -> Iterator[Path]:
         raise RunLockedError(f"{folder}: another process is fetching this corpus; wait until it ends") from error
     try:
         yield folder
+        if not any(folder.iterdir()):
+            folder.rmdir()
     finally:
         lock.release()
 
 
-def _fetch_split(archives: Sequence[Archive], done: set[Archive], downloads: Path, data_dir: Path, say: Say) -> None:
-    """Download and unpack what a split needs; it appears in the data folder when all of it is unpacked."""
-    wanted = [archive for archive in archives if archive not in done]
-    described = [replace(one, files=_describe(one.files)) for one in wanted]
+def _fetch_archives(archives: Sequence[Archive], downloads: Path, data_dir: Path, say: Say) -> list[Archive]:
+    """Download and unpack what a split needs; it appears in the data folder when all of it is unpacked.
+
+    Returns:
+        The archives with what their keepers publish of them.
+    """
+    described = [replace(one, files=_describe(one.files)) for one in archives]
     _require_space_for(described, downloads)
-    for archive in described:
-        for file in archive.files:
-            _download(file, downloads, say)
+    for file in (file for archive in described for file in archive.files):
+        download(file.url, downloads / file.name, known_hash=file.checksum, known_size=file.size)
+        if file.checksum:
+            say(f"{file.name}: {file.checksum}, as published")
     tree = data_dir / f".{downloads.name}-unpacking"
     shutil.rmtree(tree, ignore_errors=True)  # of a process that was killed; the lock says that it is gone
     try:
         for archive in described:
-            say(f"{archive.files[-1].name}: unpacking into {data_dir / archive.into}")
             _lay_out(archive, downloads, tree)
         merge(tree, data_dir)
     finally:
         shutil.rmtree(tree, ignore_errors=True)
-    done.update(wanted)
+    return described
 
 
 def _describe(remote: Sequence[RemoteFile]) -> tuple[RemoteFile, ...]:
@@ -145,28 +154,27 @@ def _describe(remote: Sequence[RemoteFile]) -> tuple[RemoteFile, ...]:
 def _require_space_for(archives: Sequence[Archive], downloads: Path) -> None:
     """Raise where the disk cannot take what is to be downloaded and unpacked, as far as sizes are known."""
     needed = 0.0
-    for file in (file for archive in archives for file in archive.files):
-        path = downloads / file.name
-        here = path if path.exists() else path.with_name(f"{path.name}.part")
-        there = here.stat().st_size if here.exists() else 0
-        size = there if here == path else file.size or remote_size(file.url) or 0
-        needed += max(0, size - there) + size * (GROWTH if is_archive(archives[0].files[-1].name) else 1)
+    for archive in archives:
+        growth = GROWTH if is_archive(archive.files[-1].name) else 1
+        for file in archive.files:
+            size, here = _sizes(file, downloads / file.name)
+            needed += max(0, size - here) + size * growth
     require_space(downloads, round(needed))
 
 
-def _download(file: RemoteFile, downloads: Path, say: Say) -> None:
-    path = downloads / file.name
-    download(file.url, path, known_hash=file.checksum, known_size=file.size)
-    if file.checksum:
-        say(f"{file.name}: {file.checksum}, as published")
-    else:
-        say(f"{file.name}: no checksum is known; only its size and the archive's own checks are used")
+def _sizes(file: RemoteFile, path: Path) -> tuple[int, int]:
+    """Return how large a file is, 0 where nobody says, and how much of it is here, in bytes."""
+    if path.exists():
+        return path.stat().st_size, path.stat().st_size
+    part = path.with_name(f"{path.name}.part")
+    return file.size or remote_size(file.url) or 0, part.stat().st_size if part.exists() else 0
 
 
 def _lay_out(archive: Archive, downloads: Path, tree: Path) -> None:
     paths = [downloads / file.name for file in archive.files]
     try:
-        lay_out(archive, paths, tree)
+        with byte_bar(f"{archive.files[-1].name} → {archive.into}", total=None) as advance:
+            lay_out(archive, paths, tree, advance=advance)
     except ArchiveError:
         for path, file in zip(paths, archive.files, strict=True):
             if file.checksum is None:  # nothing says that it came whole: the next call must not take it for that
@@ -174,11 +182,9 @@ def _lay_out(archive: Archive, downloads: Path, tree: Path) -> None:
         raise
 
 
-def _remove(downloads: Path, done: set[Archive]) -> None:
-    for file in (file for archive in done for file in archive.files):
+def _remove(downloads: Path, archives: Iterable[Archive]) -> None:
+    for file in (file for archive in archives for file in archive.files):
         (downloads / file.name).unlink(missing_ok=True)
-    if not any(downloads.iterdir()):
-        downloads.rmdir()
 
 
 def _report(task: Task, splits: Sequence[str], source: Source, say: Say) -> None:

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from evaluate.data.archives import is_archive, unpack
+from evaluate.data.archives import Advance, is_archive, unpack
 from evaluate.data.sources import Archive
 from evaluate.errors import ArchiveError, RequestError
 
@@ -15,13 +15,14 @@ MIN_ALLOWED_BYTES = 100_000_000
 IGNORED = "__MACOSX"  # what macOS adds to a zip beside what was packed
 
 
-def lay_out(archive: Archive, files: Sequence[Path], tree: Path) -> None:
+def lay_out(archive: Archive, files: Sequence[Path], tree: Path, *, advance: Advance) -> None:
     """Unpack a downloaded archive into a tree that is laid out as the data folder is.
 
     Args:
         archive: What it is.
         files: It, as downloaded, in the order of `archive.files`.
         tree: A folder of ours.
+        advance: Told how many more bytes were written.
 
     Raises:
         ArchiveError: It is damaged, hostile, or not what was expected.
@@ -35,25 +36,29 @@ def lay_out(archive: Archive, files: Sequence[Path], tree: Path) -> None:
         return
     staging = tree.with_name(f"{tree.name}-archive")
     try:
-        _unpack_fresh(files, staging)
+        _unpack_fresh(files, staging, advance)
         root = _find_root(staging, archive, files[-1])
         for nested in sorted(root.glob(archive.nested)) if archive.nested else ():
-            inner = staging.with_name(f"{staging.name}-inner")
-            try:
-                _unpack_fresh([nested], inner)
-                nested.unlink()
-                merge(inner, nested.parent)
-            finally:
-                shutil.rmtree(inner, ignore_errors=True)
+            _unpack_in_place(nested, staging.with_name(f"{staging.name}-inner"), advance)
         merge(root, target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _unpack_fresh(files: Sequence[Path], folder: Path) -> None:
+def _unpack_in_place(nested: Path, folder: Path, advance: Advance) -> None:
+    """Put what an archive holds where the archive lies, and remove that."""
+    try:
+        _unpack_fresh([nested], folder, advance)
+        nested.unlink()
+        merge(folder, nested.parent)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unpack_fresh(files: Sequence[Path], folder: Path, advance: Advance) -> None:
     folder.mkdir(parents=True)
     packed = sum(path.stat().st_size for path in files)
-    unpack(files, folder, max_bytes=max(packed * MAX_GROWTH, MIN_ALLOWED_BYTES))
+    unpack(files, folder, max_bytes=max(packed * MAX_GROWTH, MIN_ALLOWED_BYTES), advance=advance)
 
 
 def _find_root(folder: Path, archive: Archive, file: Path) -> Path:

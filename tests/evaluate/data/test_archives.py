@@ -1,6 +1,7 @@
 """Unpacking: what is genuine comes out byte for byte, what is hostile or damaged never looks like a corpus."""
 
 import errno
+import gzip
 import io
 import random
 import shutil
@@ -219,7 +220,34 @@ def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path: Path, out: Pat
     assert path.stat().st_size < 100_000
     with pytest.raises(ArchiveError, match="unpacks to 3 MB or more, expected 2 MB at most|unpacks to 2 MB or more"):
         unpack([path], out, max_bytes=2_000_000)
+    assert tree(out) == {} or kind == "tar.gz"  # which does not say beforehand
     assert sum(len(content) for content in tree(out).values()) <= 2_000_000
+
+
+def test_what_follows_the_end_of_a_tar_counts_too(tmp_path: Path, out: Path) -> None:
+    path = make_tar(tmp_path / "x.tar", [(tarfile.TarInfo("a"), b"x")])
+    (tmp_path / "x.tar.gz").write_bytes(gzip.compress(path.read_bytes() + bytes(3_000_000)))
+    with pytest.raises(ArchiveError, match="unpacks to 3 MB or more"):
+        unpack([tmp_path / "x.tar.gz"], out, max_bytes=2_500_000)
+
+
+def test_the_checksum_at_the_end_of_a_gzip_is_looked_at(tmp_path: Path, out: Path) -> None:
+    path = make_tar(tmp_path / "x.tar.gz", [(tarfile.TarInfo("a"), b"x")], "w:gz")
+    raw = bytearray(path.read_bytes())
+    raw[-8] ^= 1
+    path.write_bytes(raw)
+    with pytest.raises(ArchiveError, match="CRC check failed"):
+        unpack([path], out, max_bytes=FAR)
+
+
+def test_a_7z_of_which_a_member_was_not_given_is_damaged(
+    tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_7z(tmp_path / "x.7z", {"a": b"x"})
+    py7zr = pytest.importorskip("py7zr")
+    monkeypatch.setattr(py7zr.SevenZipFile, "extractall", lambda *_, **__: None)
+    with pytest.raises(ArchiveError, match="1 members were not given, e.g. 'a'"):
+        unpack([path], out, max_bytes=FAR)
 
 
 def test_a_bomb_of_links_is_refused(tmp_path: Path, out: Path) -> None:

@@ -111,8 +111,9 @@ def test_places_beyond_four_gigabytes_are_kept(tmp_path: Path) -> None:
         assert opened.read("a") == b"text"
 
 
-def test_a_part_that_is_missing_is_said(tmp_path: Path) -> None:
-    parts = make_parts(tmp_path, CONTENT, [700, 1500])
+@pytest.mark.parametrize("zip64", [False, True])
+def test_a_part_that_is_missing_is_said(tmp_path: Path, zip64: bool) -> None:
+    parts = make_parts(tmp_path, CONTENT, [700, 1500], zip64=zip64)
     (tmp_path / "out").mkdir()
     with pytest.raises(ArchiveError, match=r"x\.zip: .*it is the last of 3 parts, 2 are given; get all"):
         unpack(parts[1:], tmp_path / "out", max_bytes=FAR)

@@ -48,6 +48,16 @@ def test_a_split_of_the_official_size_is_present(
     assert (row["state"], row["detail"]) == ("present", "")
 
 
+def test_the_official_number_with_audio_missing_is_partial(
+    otoscope: Command, librispeech: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LibriSpeech, "official_sizes", {**LibriSpeech.official_sizes, "test-clean": 2})
+    next(librispeech.rglob("11-22-0000.flac")).unlink()
+    [row] = otoscope("data", "status", "librispeech:test-clean", "--data-dir", librispeech, "--json").json
+    assert (row["state"], row["found"], row["official"]) == ("partial", 2, 2)
+    assert row["detail"] == "audio missing for 1: 11-22-0000"
+
+
 def test_a_damaged_corpus_is_a_row_and_hides_no_other(otoscope: Command, librispeech: Path) -> None:
     next(librispeech.rglob("11-22.trans.txt")).write_bytes(b"\xff\xff")
     result = otoscope("data", "status", "--data-dir", librispeech, "--json")
