@@ -31,8 +31,9 @@ SUFFIXES = (*TAR_SUFFIXES, ".zip", ".7z")
 # What zipfile and tarfile raise for an archive that is cut off, garbled, encrypted, or packed in an unknown way.
 DAMAGED = (
     *(zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, struct.error),
-    *(EOFError, UnicodeDecodeError, RuntimeError, NotImplementedError, ValueError, KeyError),
+    *(EOFError, UnicodeDecodeError, RuntimeError, NotImplementedError, ValueError),
 )
+Advance = Callable[[int], None]  # told how many more bytes were written
 UTF8_FLAG = 0x800  # of a zip's member
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -41,9 +42,6 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 def is_archive(name: str) -> bool:
     """Whether a file of this name would be unpacked."""
     return name.lower().endswith(SUFFIXES)
-
-
-Advance = Callable[[int], None]  # told how many more bytes were written
 
 
 def unpack(parts: Sequence[Path], folder: Path, *, max_bytes: int, advance: Advance = lambda _: None) -> None:
@@ -146,7 +144,7 @@ class Writer:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             return path.open("xb")
-        except (FileExistsError, NotADirectoryError):
+        except (FileExistsError, NotADirectoryError, IsADirectoryError):
             raise self._twice(name) from None
 
     def write(self, file: IO[bytes], chunk: bytes) -> None:

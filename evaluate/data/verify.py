@@ -16,13 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from evaluate.audio import inspect_audio, load_waveform, span_seconds
-from evaluate.data.status import survey_named
 from evaluate.data.survey import Finding, survey
 from evaluate.errors import CorpusAbsentError, SampleError
 from evaluate.progress import progress_bar
 from evaluate.task import Split
 from evaluate.types import AudioRef
-from tasks import find_task_class, parse_task_spec, task_registry
 
 MIN_DURATION_S = 0.01  # shorter is no recording: a file that was cut off behind its header
 MAX_DURATION_S = 3600.0  # longer than any item of any benchmark here: a header that lies
@@ -33,7 +31,7 @@ MAX_THREADS = 8
 class Problem:
     """One thing that is wrong."""
 
-    kind: str  # missing audio, unreadable audio, impossible duration, unreadable list, doubled id
+    kind: str  # missing, unreadable audio, impossible duration, doubled id, unreadable list or task
     where: str  # an id or a file
     message: str = ""
 
@@ -44,7 +42,7 @@ class Report:
 
     task: str
     split: str
-    state: str  # whole, partial, damaged or absent
+    state: str  # whole, partial or damaged
     found: int = 0
     official: int | None = None
     num_files: int = 0  # looked into
@@ -81,37 +79,25 @@ def verify_corpora(
     Raises:
         RequestError: There is no task or split of that name, or nothing of it is here.
     """
-    if spec is None:
-        return [
-            _verify(finding, decode=decode) for finding in _survey_all(data_dir, tasks_dir) if not finding.is_absent
-        ]
-    name, split = parse_task_spec(spec)
-    findings = survey_named(find_task_class(name, tasks_dir=tasks_dir)(data_dir), split)
+    findings = survey(spec, data_dir, tasks_dir=tasks_dir)
     here = [finding for finding in findings if not finding.is_absent]
-    if not here:
-        raise CorpusAbsentError(findings[0].error if findings else f"{name}: has no split")
+    if spec is not None and not here:
+        raise CorpusAbsentError(findings[0].error if findings else f"{spec}: the task has no splits")
     return [_verify(finding, decode=decode) for finding in here]
 
 
-def _survey_all(data_dir: Path, tasks_dir: Path | None) -> Iterator[Finding]:
-    registry = task_registry(tasks_dir)
-    for name in registry.names():
-        yield from survey(registry.get(name)(data_dir))
-
-
 def _verify(finding: Finding, *, decode: bool) -> Report:
-    task, split = finding.task, finding.split
+    split = finding.split
     if split is None:
-        problem = Problem("unreadable list", finding.name, finding.error)
-        official = task.official_sizes.get(finding.name)
-        return Report(task.name, finding.name, "damaged", official=official, problems=(problem,))
+        problem = Problem("unreadable list" if finding.name else "unreadable task", finding.name, finding.error)
+        return Report(finding.task, finding.name, "damaged", official=finding.official, problems=(problem,))
     coverage = split.coverage
     refs: dict[Path, list[AudioRef]] = {}
     for ref in (ref for sample in split.samples for ref in sample.audio):
         refs.setdefault(ref.path, []).append(ref)
-    problems = [*_listing_problems(split), *_audio_problems(f"{task.name}:{split.name}", refs, decode=decode)]
+    problems = [*_listing_problems(split), *_audio_problems(f"{finding.task}:{split.name}", refs, decode=decode)]
     return Report(
-        task=task.name,
+        task=finding.task,
         split=split.name,
         state="damaged" if problems else "partial" if finding.state == "partial" else "whole",
         found=coverage.found,
@@ -119,7 +105,7 @@ def _verify(finding: Finding, *, decode: bool) -> Report:
         num_files=len(refs),
         num_untranscribed=len(coverage.untranscribed),
         problems=tuple(problems),
-        note="" if finding.state == "present" and not coverage.untranscribed else coverage.describe(),
+        note=coverage.describe(),
     )
 
 

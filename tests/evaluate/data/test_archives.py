@@ -267,7 +267,7 @@ def test_more_than_a_zip_s_directory_announces_is_never_written(tmp_path: Path, 
     assert len(tree(out)["zeros"]) <= 10
 
 
-@pytest.mark.parametrize(("first", "second"), [("a", "a"), ("a", "a/b"), ("a/b", "a")])
+@pytest.mark.parametrize(("first", "second"), [("a", "a"), ("a", "a/b"), ("a/b", "a"), ("a", ".")])
 def test_a_member_that_comes_twice_is_refused(tmp_path: Path, out: Path, first: str, second: str) -> None:
     make_tar(tmp_path / "x.tar", [(tarfile.TarInfo(first), b"1"), (tarfile.TarInfo(second), b"2")])
     with pytest.raises(ArchiveError, match="comes twice, or is file and folder at once"):

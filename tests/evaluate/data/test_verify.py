@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -6,7 +7,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from evaluate.task import Split
 from evaluate.testing import write_tone
+from tasks import registry
 from tasks.librispeech import LibriSpeech
 
 Command = Callable[..., Any]
@@ -110,6 +113,21 @@ def test_lists_that_cannot_be_read_are_damage(verify: Verify, librispeech: Path)
     assert (status, report["state"], kinds(report)) == (3, "damaged", ["unreadable list"])
 
 
+def test_an_id_that_comes_twice_is_damage(verify: Verify, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = LibriSpeech.read_split
+
+    def doubled(task: LibriSpeech, name: str) -> Split:
+        split = read(task, name)
+        return replace(split, samples=(*split.samples, split.samples[0]))
+
+    monkeypatch.setattr(LibriSpeech, "read_split", doubled)
+    status, report = verify()
+    assert (status, report["problems"]) == (
+        3,
+        [{"kind": "doubled id", "where": "11-22-0000", "message": "comes 2 times"}],
+    )
+
+
 def write_task(folder: Path, *lines: str) -> None:
     (folder / "mine.jsonl").write_text("\n".join(lines) + "\n")
     (folder / "mine.yaml").write_text(
@@ -138,6 +156,18 @@ def test_without_a_name_all_that_is_here_is_looked_into(otoscope: Command, libri
         "test-clean": "partial",
         "test-other": "damaged",
     }
+
+
+def test_a_plug_in_that_does_not_load_is_named_and_hides_no_other(
+    otoscope: Command, librispeech: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry.targets(), "broken", "nosuchmodule:Task")
+    for command, status in (("verify", 3), ("status", 0)):
+        result = otoscope("data", command, "--data-dir", librispeech, "--json")
+        assert result.status == status
+        assert {row["split"] for row in result.json if row["task"] == "librispeech"} >= {"test-clean", "test-other"}
+        assert [row["state"] for row in result.json if row["task"] == "broken"] == ["damaged"]
+        assert "nosuchmodule:Task cannot be imported" in result.stdout
 
 
 def test_nothing_here_is_no_damage_unless_it_was_named(otoscope: Command, tmp_path: Path) -> None:
