@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from evaluate.data.archives import is_archive
-from evaluate.data.placing import lay_out, merge
+from evaluate.data.placing import TREE, lay_out, merge
 from evaluate.data.sources import Archive, RemoteFile, Source, read_sources
 from evaluate.data.survey import is_whole
 from evaluate.download import byte_bar, download, published_files, remote_size, require_space
@@ -124,14 +124,14 @@ def _fetch_archives(archives: Sequence[Archive], downloads: Path, data_dir: Path
         download(file.url, downloads / file.name, known_hash=file.checksum, known_size=file.size)
         if file.checksum:
             say(f"{file.name}: {file.checksum}, as published")
-    tree = data_dir / f".{downloads.name}-unpacking"
-    shutil.rmtree(tree, ignore_errors=True)  # of a process that was killed; the lock says that it is gone
+    work = data_dir / f".{downloads.name}-unpacking"
+    shutil.rmtree(work, ignore_errors=True)  # of a process that was killed; the lock says that it is gone
     try:
         for archive in described:
-            _lay_out(archive, downloads, tree)
-        merge(tree, data_dir)
+            _lay_out(archive, downloads, work)
+        merge(work / TREE, data_dir)
     finally:
-        shutil.rmtree(tree, ignore_errors=True)
+        shutil.rmtree(work, ignore_errors=True)
     return described
 
 
@@ -170,11 +170,11 @@ def _sizes(file: RemoteFile, path: Path) -> tuple[int, int]:
     return file.size or remote_size(file.url) or 0, part.stat().st_size if part.exists() else 0
 
 
-def _lay_out(archive: Archive, downloads: Path, tree: Path) -> None:
+def _lay_out(archive: Archive, downloads: Path, work: Path) -> None:
     paths = [downloads / file.name for file in archive.files]
     try:
         with byte_bar(f"{archive.files[-1].name} → {archive.into}", total=None) as advance:
-            lay_out(archive, paths, tree, advance=advance)
+            lay_out(archive, paths, work, advance=advance)
     except ArchiveError:
         for path, file in zip(paths, archive.files, strict=True):
             if file.checksum is None:  # nothing says that it came whole: the next call must not take it for that

@@ -15,31 +15,34 @@ MIN_ALLOWED_BYTES = 100_000_000
 IGNORED = "__MACOSX"  # what macOS adds to a zip beside what was packed
 
 
-def lay_out(archive: Archive, files: Sequence[Path], tree: Path, *, advance: Advance) -> None:
-    """Unpack a downloaded archive into a tree that is laid out as the data folder is.
+TREE = "tree"  # in the folder where work is done: what is laid out as the data folder is
+
+
+def lay_out(archive: Archive, files: Sequence[Path], work: Path, *, advance: Advance) -> None:
+    """Unpack a downloaded archive into `work / TREE`, laid out as the data folder is.
 
     Args:
         archive: What it is.
         files: It, as downloaded, in the order of `archive.files`.
-        tree: A folder of ours.
+        work: A folder of ours; the same for all archives of a split.
         advance: Told how many more bytes were written.
 
     Raises:
         ArchiveError: It is damaged, hostile, or not what was expected.
         MachineError: The disk is too small.
     """
-    target = tree / archive.into
+    target = work / TREE / archive.into
     if not is_archive(files[-1].name):
         target.mkdir(parents=True, exist_ok=True)
         for path in files:
             shutil.copyfile(path, target / path.name)
         return
-    staging = tree.with_name(f"{tree.name}-archive")
+    staging = work / "archive"
     try:
         _unpack_fresh(files, staging, advance)
         root = _find_root(staging, archive, files[-1])
         for nested in sorted(root.glob(archive.nested)) if archive.nested else ():
-            _unpack_in_place(nested, staging.with_name(f"{staging.name}-inner"), advance)
+            _unpack_in_place(nested, work / "inner", advance)
         merge(root, target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)

@@ -47,8 +47,10 @@ def join_parts(parts: Sequence[Path]) -> Iterator[IO[bytes]]:
             return
         joined = Joined(files)
         directory = find_directory(joined)
-        tail = rewrite_directory(joined, directory)
-        yield io.BufferedReader(Joined([*files, io.BytesIO(tail)], cut=directory.start), buffer_size=1 << 16)
+        tail = io.BytesIO(rewrite_directory(joined, directory))
+        # the old directory may have been cut, too: parts that hold nothing else are left out
+        before = [file for file, start in zip(files, joined.starts, strict=True) if start < directory.start]
+        yield io.BufferedReader(Joined([*before, tail], cut=directory.start), buffer_size=1 << 16)
 
 
 class Joined(io.RawIOBase):

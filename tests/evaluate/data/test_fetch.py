@@ -387,9 +387,10 @@ def test_a_disk_that_fills_up_while_unpacking_leaves_no_half_corpus(
 
 
 def test_what_a_killed_process_left_is_cleared_away(otoscope: Command, server: Server, tmp_path: Path) -> None:
-    left = tmp_path / "d" / ".librispeech-unpacking" / "LibriSpeech" / "test-clean" / "half.flac"
-    left.parent.mkdir(parents=True)
-    left.write_text("half")
+    for folder in ("tree", "archive", "inner"):
+        left = tmp_path / "d" / ".librispeech-unpacking" / folder / "LibriSpeech" / "test-clean" / "half.flac"
+        left.parent.mkdir(parents=True)
+        left.write_text("half")
     assert otoscope("data", "fetch", "librispeech:test-clean", "--data-dir", tmp_path / "d").status == 0
     assert not list((tmp_path / "d").rglob("half.flac"))
 

@@ -19,8 +19,13 @@ CONTENT = {f"Test/{name}/{number}.bin": bytes([number]) * 700 for number in rang
 FAR = 10_000_000
 
 
-def make_parts(folder: Path, content: dict[str, bytes], cuts: list[int], *, zip64: bool = False) -> list[Path]:
-    """Write a zip whose bytes are cut at some places, with a directory as APPNOTE has it for several parts."""
+def make_parts(
+    folder: Path, content: dict[str, bytes], cuts: list[int], *, zip64: bool = False, cut_directory: int = 0
+) -> list[Path]:
+    """Write a zip whose bytes are cut at some places, with a directory as APPNOTE has it for several parts.
+
+    With `cut_directory`, another part begins at that byte of the directory.
+    """
     whole = io.BytesIO()
     with zipfile.ZipFile(whole, "w") as opened:
         for name, data in content.items():
@@ -43,16 +48,22 @@ def make_parts(folder: Path, content: dict[str, bytes], cuts: list[int], *, zip6
             extra = struct.pack("<4H", 0x5455, 4, 1, 1) + struct.pack("<2H3QL", 1, 28, size, size, offset, disk)
             values = (0xFFFFFFFF, 0xFFFFFFFF, len(name), len(extra), 0, 0xFFFF, 0, 0, 0xFFFFFFFF)
         directory += struct.pack("<4s6H3L5H2L", *fixed, *values) + name + extra
-    last, offset = place(directory_start)
-    end = struct.pack("<4s4H2LH", b"PK\x05\x06", last, last, len(members), len(members), len(directory), offset, 0)
+    first, offset = place(directory_start)
+    last = first + bool(cut_directory)
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", last, first, len(members), len(members), len(directory), offset, 0)
     if zip64:
         counts = (len(members), len(members), len(directory), offset)
-        end64 = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, last, last, *counts)
-        locator = struct.pack("<4sLQL", b"PK\x06\x07", last, offset + len(directory), last + 1)
+        end64 = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, last, first, *counts)
+        end_offset = len(directory) - cut_directory + (0 if cut_directory else offset)
+        locator = struct.pack("<4sLQL", b"PK\x06\x07", last, end_offset, last + 1)
         full = (0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
         end = end64 + locator + struct.pack("<4s4H2LH", b"PK\x05\x06", *full)
     pieces = [raw[start:stop] for start, stop in zip(starts, [*starts[1:], directory_start], strict=True)]
-    pieces[-1] += directory + end
+    *pieces, piece = pieces
+    if cut_directory:
+        pieces += [piece + directory[:cut_directory], directory[cut_directory:] + end]
+    else:
+        pieces += [piece + directory + end]
     paths = [folder / f"x.z{number:02}" for number in range(1, len(pieces))] + [folder / "x.zip"]
     for path, piece in zip(paths, pieces, strict=True):
         path.write_bytes(piece)
@@ -91,11 +102,12 @@ def test_what_the_zip_program_split_comes_out_as_one(tmp_path: Path, options: tu
     assert tree(tmp_path / "out") == tree(source)
 
 
-@given(st.lists(st.integers(0, 9000), min_size=1, max_size=6), st.booleans())
+@given(st.lists(st.integers(0, 9000), min_size=1, max_size=6), st.booleans(), st.integers(0, 600))
 def test_wherever_it_was_cut_the_members_are_the_same(
-    tmp_path_factory: pytest.TempPathFactory, cuts: list[int], zip64: bool
+    tmp_path_factory: pytest.TempPathFactory, cuts: list[int], zip64: bool, cut_directory: int
 ) -> None:
-    parts = make_parts(tmp_path_factory.mktemp("parts"), CONTENT, cuts, zip64=zip64)
+    folder = tmp_path_factory.mktemp("parts")
+    parts = make_parts(folder, CONTENT, cuts, zip64=zip64, cut_directory=cut_directory)
     with join_parts(parts) as joined, zipfile.ZipFile(joined) as opened:
         assert {name: opened.read(name) for name in opened.namelist()} == CONTENT
 
