@@ -6,6 +6,8 @@ pooch checks and puts in place; it cannot go on with a part of a file, which `Re
 import logging
 import re
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +21,17 @@ TIMEOUT_S = 60.0  # without any byte
 SHA1 = re.compile(r"\s*([0-9a-f]{40})\b")
 
 
-def download(url: str, path: Path, *, known_hash: str) -> None:
+def download(url: str, path: Path, *, known_hash: str | None, known_size: int | None = None) -> None:
     """Download a file, or go on with it; a file that is there and has this checksum is left.
 
     Args:
         url: Where it is.
         path: Where it goes; while it is not whole, its part lies beside it as `<name>.part`.
-        known_hash: `sha1:…`, `sha256:…` or `md5:…`.
+        known_hash: `sha1:…`, `sha256:…` or `md5:…`; None: not known, a file that is there is believed.
+        known_size: In bytes; None: not known.
 
     Raises:
-        MachineError: The server or the network fails, the disk is too small, or the checksum differs.
+        MachineError: The server or the network fails, the disk is too small, or checksum or size differ.
     """
     import pooch
     import requests
@@ -43,6 +46,10 @@ def download(url: str, path: Path, *, known_hash: str) -> None:
         ) from error
     except ValueError as error:  # pooch's word for a checksum that differs; it has removed the file
         raise MachineError(f"{url}: has not the checksum {known_hash}; run the same command again") from error
+    size = path.stat().st_size
+    if known_size is not None and size != known_size:
+        path.unlink()
+        raise MachineError(f"{url}: has {size} bytes, expected {known_size}; run the same command again")
 
 
 def published_sha1(url: str) -> str:
@@ -53,17 +60,56 @@ def published_sha1(url: str) -> str:
     Raises:
         MachineError: There is none.
     """
+    text = _get(f"{url}.sha1").text
+    found = SHA1.match(text)
+    if found is None:
+        raise MachineError(f"{url}.sha1: found {text[:60]!r}, expected 40 hexadecimal digits")
+    return f"sha1:{found[1]}"
+
+
+def published_files(url: str) -> dict[str, tuple[str, int]]:
+    """Return name to checksum and size of the files of a Zenodo record, as Zenodo publishes them.
+
+    Args:
+        url: Of the record, as the API has it: `https://zenodo.org/api/records/<number>`.
+
+    Raises:
+        MachineError: It cannot be had, or has another form.
+    """
+    try:
+        files = _get(url).json()["files"]
+        return {file["key"]: (str(file["checksum"]), int(file["size"])) for file in files}
+    except (ValueError, KeyError, TypeError) as error:  # requests' JSON error is a ValueError
+        raise MachineError(
+            f"{url}: expected a Zenodo record whose files have key, checksum and size ({type(error).__name__}: {error})"
+        ) from error
+
+
+def remote_size(url: str) -> int | None:
+    """Return how large a file is before it is downloaded, in bytes; None where the server does not say."""
     import requests
 
     try:
-        answer = requests.get(f"{url}.sha1", timeout=TIMEOUT_S)
+        answer = requests.head(url, allow_redirects=True, timeout=TIMEOUT_S, headers={"Accept-Encoding": "identity"})
+    except requests.RequestException:
+        return None  # the download itself will say what is wrong
+    return int(answer.headers["Content-Length"]) if answer.ok and "Content-Length" in answer.headers else None
+
+
+def _get(url: str) -> Any:
+    """Return an answer that is no error.
+
+    Raises:
+        MachineError: There is none.
+    """
+    import requests
+
+    try:
+        answer = requests.get(url, timeout=TIMEOUT_S)
         answer.raise_for_status()
     except requests.RequestException as error:
-        raise MachineError(f"{url}.sha1: cannot be downloaded ({_reason(error)})") from error
-    found = SHA1.match(answer.text)
-    if found is None:
-        raise MachineError(f"{url}.sha1: found {answer.text[:60]!r}, expected 40 hexadecimal digits")
-    return f"sha1:{found[1]}"
+        raise MachineError(f"{url}: cannot be downloaded ({_reason(error)})") from error
+    return answer
 
 
 class ResumingDownloader:
@@ -93,17 +139,31 @@ class ResumingDownloader:
         """Write an answer's body from byte `start` of the file on."""
         rest = int(answer.headers["Content-Length"]) if "Content-Length" in answer.headers else None
         require_space(self._part.parent, rest or 0)
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        title = self._part.name.removesuffix(".part")
+        total = None if rest is None else start + rest
         with (
-            Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress,
+            byte_bar(title, total=total, completed=start) as advance,
             self._part.open("r+b" if start else "wb") as file,
         ):
-            total = None if rest is None else start + rest
-            bar = progress.add_task(self._part.name.removesuffix(".part"), total=total, completed=start)
             file.seek(start)
             for chunk in answer.iter_content(CHUNK_BYTES):
                 file.write(chunk)
-                progress.advance(bar, len(chunk))
+                advance(len(chunk))
+
+
+@contextmanager
+def byte_bar(title: str, *, total: int | None, completed: int = 0) -> Iterator[Callable[[int], None]]:
+    """Show a bar of bytes on stderr while the block runs; yields the function that moves it on.
+
+    Args:
+        title: What is written.
+        total: Bytes at the end; None: not known.
+        completed: Bytes at the start.
+    """
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
+        bar = progress.add_task(title, total=total, completed=completed)
+        yield lambda num_bytes: progress.advance(bar, num_bytes)
 
 
 def require_space(folder: Path, num_bytes: int) -> None:

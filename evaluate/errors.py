@@ -14,7 +14,8 @@
     ├── MetricUnavailableError   the score is null with the reason: whoever wants the metric installs what it needs
     └── MachineError             exit 4: whoever keeps the machine
         ├── ModelLoadError           checkpoint missing, damaged, or too large
-        ├── RunLockedError           another process holds the run
+        ├── ArchiveError             an archive is damaged, or holds what must not be unpacked
+        ├── RunLockedError           another process holds the run, or fetches the same corpus
         └── RunDamagedError          files of a run contradict each other
 
 Every message is one line: where, which item, what was found, what was expected, what to do.
@@ -81,8 +82,12 @@ class ModelLoadError(MachineError):
     """A checkpoint could not be loaded."""
 
 
+class ArchiveError(MachineError):
+    """An archive is damaged, or holds what must not be unpacked; the corpus is as it was before."""
+
+
 class RunLockedError(MachineError):
-    """Another process is writing the same run."""
+    """Another process is writing the same run, or fetching the same corpus."""
 
 
 class RunDamagedError(MachineError):

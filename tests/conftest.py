@@ -3,8 +3,10 @@
 import json
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -99,3 +101,64 @@ def write_jsonl(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+class FileServer(ThreadingHTTPServer):
+    """Serves files from memory on loopback; may break off, and keeps what it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), FileRequest)
+        self.files: dict[str, bytes] = {}
+        self.ranges: list[str | None] = []  # of the files that were asked for, checksums left out
+        self.break_off_after: int | None = None  # bytes of each answer
+        self.knows_ranges = True
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class FileRequest(BaseHTTPRequestHandler):
+    server: FileServer
+
+    def do_HEAD(self) -> None:
+        content = self.server.files.get(self.path)
+        if content is None:
+            return self.send_error(404)
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        return self.end_headers()
+
+    def do_GET(self) -> None:
+        content = self.server.files.get(self.path)
+        if content is None:
+            return self.send_error(404)
+        is_small = self.path.endswith(".sha1")
+        wanted = self.headers.get("Range") if self.server.knows_ranges else None
+        if not is_small:
+            self.server.ranges.append(self.headers.get("Range"))
+        start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted else 0
+        if start >= len(content):
+            return self.send_error(416)
+        self.send_response(206 if wanted else 200)
+        self.send_header("Content-Length", str(len(content) - start))
+        self.end_headers()
+        end = None if is_small or not self.server.break_off_after else start + self.server.break_off_after
+        self.wfile.write(content[start:end])
+        return None
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def file_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
+    """A server on loopback; put files into its `files`, by path."""
+    running = FileServer()
+    thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    yield running
+    running.shutdown()
+    thread.join()
+    running.server_close()

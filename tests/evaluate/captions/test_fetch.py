@@ -5,10 +5,8 @@ import io
 import os
 import random
 import shutil
-import threading
 import zipfile
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +28,7 @@ from evaluate.captions.programs import (
 from evaluate.errors import MachineError, MetricUnavailableError, RequestError
 
 Command = Callable[..., Any]
+Server = Any  # tests/conftest.py's FileServer
 
 
 def jar_bytes(name: str) -> bytes:
@@ -72,59 +71,15 @@ def archive(tmp_path: Path, jars: dict[str, Path]) -> Path:
     return path
 
 
-class Server(ThreadingHTTPServer):
-    """Serves files from memory; may break off, and counts what it was asked for."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.files: dict[str, bytes] = {}
-        self.ranges: list[str | None] = []
-        self.break_off_after: int | None = None
-        self.knows_ranges = True
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        content = self.server.files.get(self.path)
-        if content is None:
-            return self.send_error(404)
-        wanted = self.headers.get("Range") if self.server.knows_ranges else None
-        if not self.path.endswith(".sha1"):
-            self.server.ranges.append(self.headers.get("Range"))
-        start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted else 0
-        if start >= len(content):
-            return self.send_error(416)
-        self.send_response(206 if wanted else 200)
-        self.send_header("Content-Length", str(len(content) - start))
-        self.end_headers()
-        end = None
-        if self.server.break_off_after and not self.path.endswith(".sha1"):
-            end = start + self.server.break_off_after
-        self.wfile.write(content[start:end])
-        return None
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def server(file_server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
     """A Maven repository on loopback that has both jars and their SHA-1."""
-    running = Server()
     for name in CONTENTS:
         content = jar_bytes(name)
-        running.files[f"/{name}"] = content
-        running.files[f"/{name}.sha1"] = hashlib.sha1(content).hexdigest().encode() + b"\n"
-    thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    monkeypatch.setattr(fetch, "MAVEN", f"http://127.0.0.1:{running.server_port}")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    yield running
-    running.shutdown()
-    thread.join()
-    running.server_close()
+        file_server.files[f"/{name}"] = content
+        file_server.files[f"/{name}.sha1"] = hashlib.sha1(content).hexdigest().encode() + b"\n"
+    monkeypatch.setattr(fetch, "MAVEN", file_server.url)
+    return file_server
 
 
 def leftovers(folder: Path) -> list[str]:

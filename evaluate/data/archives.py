@@ -1,0 +1,274 @@
+"""Unpacking archives that others made: nothing lands outside the folder, nothing is taken for whole that is not.
+
+Read are tar (plain, gzip, bzip2, xz), zip, zip in several parts, and 7z (with py7zr). Members are written by the code
+below, never by the archive libraries, so that only folders and regular files can come of them: links become copies of
+what they point to inside the archive, permissions and owners are left out, devices and pipes are refused.
+"""
+
+import errno
+import gzip
+import lzma
+import re
+import stat
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from evaluate.data.split_zip import join_parts
+from evaluate.download import require_space
+from evaluate.errors import ArchiveError, MachineError
+
+CHUNK_BYTES = 1 << 20
+MAX_NAME_BYTES = 255  # of one component, on every common file system
+TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+SUFFIXES = (*TAR_SUFFIXES, ".zip", ".7z")
+# What zipfile and tarfile raise for an archive that is cut off, garbled, encrypted, or packed in an unknown way.
+DAMAGED = (
+    *(zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, UnicodeDecodeError, RuntimeError, NotImplementedError, ValueError),
+)
+Advance = Callable[[int], None]  # told how many more bytes were written
+UTF8_FLAG = 0x800  # of a zip's member
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_DRIVE = re.compile(r"[A-Za-z]:")
+
+
+def is_archive(name: str) -> bool:
+    """Whether a file of this name would be unpacked."""
+    return name.lower().endswith(SUFFIXES)
+
+
+def unpack(parts: Sequence[Path], folder: Path, *, max_bytes: int, advance: Advance = lambda _: None) -> None:
+    """Unpack an archive into an empty folder.
+
+    Args:
+        parts: The archive; of a zip in several parts all of them, `.z01` first and `.zip` last.
+        folder: Where to; exists and is empty. What is in it after an error is to be thrown away.
+        max_bytes: Most that may come out: an archive that announces or gives more is refused.
+        advance: Told of every part that is written.
+
+    Raises:
+        ArchiveError: It is damaged, or holds what must not be unpacked.
+        MachineError: The disk is too small, or py7zr is needed and not installed.
+    """
+    name = parts[-1].name.lower()
+    writer = Writer(parts[-1], folder, max_bytes, advance)
+    with _one_line(parts[-1]):
+        if name.endswith(".zip"):
+            _unpack_zip(parts, writer)
+        elif name.endswith(".7z"):
+            _unpack_7z(parts[-1], writer)
+        elif name.endswith(TAR_SUFFIXES):
+            _unpack_tar(parts[-1], writer)
+        else:
+            raise ArchiveError(f"{parts[-1]}: no archive by its name, expected one of {', '.join(SUFFIXES)}")
+
+
+@contextmanager
+def _one_line(archive: Path) -> Iterator[None]:
+    """Turn what the libraries raise for a damaged archive into one error; what the disk raises passes."""
+    try:
+        yield
+    except DAMAGED as error:
+        raise _damaged(archive, error) from error
+    except OSError as error:
+        if error.errno not in (None, errno.EINVAL):  # bzip2 gives none, a place outside the file EINVAL; else the disk
+            raise
+        raise _damaged(archive, error) from error
+
+
+def _damaged(archive: Path, error: Exception) -> ArchiveError:
+    with archive.open("rb") as file:
+        head = file.read(16).lstrip().lower()
+    page = "; it is a web page: the address gives no archive any more" if head.startswith((b"<!doc", b"<html")) else ""
+    return ArchiveError(f"{archive}: cannot be unpacked ({' '.join(str(error).split()) or type(error).__name__}){page}")
+
+
+def member_path(archive: Path, name: str) -> PurePosixPath:
+    """Return where a member goes, relative to the folder.
+
+    Raises:
+        ArchiveError: The name leads out of the folder, or is none that every file system can hold.
+    """
+    path = PurePosixPath(name)
+    try:
+        lengths = [len(part.encode()) for part in path.parts]
+    except UnicodeEncodeError:  # bytes that were not UTF-8, which tarfile smuggles through
+        raise ArchiveError(f"{archive}: member {name!r} has a name that is not UTF-8; refused") from None
+    problem = ""
+    if path.is_absolute() or _DRIVE.match(name):
+        problem = "an absolute path"
+    elif ".." in path.parts:
+        problem = "a path with .."
+    elif "\\" in name or _CONTROL.search(name):
+        problem = "a backslash or control character in its name"
+    elif not name or max(lengths, default=0) > MAX_NAME_BYTES:
+        problem = f"an empty name, or one of more than {MAX_NAME_BYTES} bytes"
+    if problem:
+        raise ArchiveError(f"{archive}: member {name!r} has {problem}; nothing was unpacked into the corpus")
+    return path
+
+
+@dataclass
+class Writer:
+    """Writes members into a folder and counts what comes out."""
+
+    archive: Path
+    folder: Path
+    max_bytes: int
+    advance: Advance
+    num_written: int = 0
+
+    def announce(self, sizes: Iterable[int]) -> None:
+        """Hold the announced sizes against the limit and the disk."""
+        total = sum(sizes)
+        self._check(total)
+        require_space(self.folder, total)
+
+    def make_folder(self, name: str) -> None:
+        """Make a folder, and those above it."""
+        try:
+            (self.folder / member_path(self.archive, name)).mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise self._twice(name) from None
+
+    def create(self, name: str) -> IO[bytes]:
+        """Open a new file."""
+        path = self.folder / member_path(self.archive, name)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return path.open("xb")
+        except (FileExistsError, NotADirectoryError, IsADirectoryError):
+            raise self._twice(name) from None
+
+    def write(self, file: IO[bytes], chunk: bytes) -> None:
+        """Write a part of a file, if the limit lets it."""
+        self.count(len(chunk))
+        file.write(chunk)
+        self.advance(len(chunk))
+
+    def count(self, num_bytes: int) -> None:
+        """Count what came out."""
+        self.num_written += num_bytes
+        self._check(self.num_written)
+
+    def copy(self, name: str, packed: IO[bytes], size: int | None) -> None:
+        """Write a file from a stream that must give `size` bytes; None: whatever it gives."""
+        with self.create(name) as file:
+            while chunk := packed.read(CHUNK_BYTES):
+                self.write(file, chunk)
+            if size is not None and file.tell() != size:
+                raise ArchiveError(
+                    f"{self.archive}: member {name!r} gave {file.tell()} bytes, {size} were announced: it is damaged"
+                )
+
+    def _check(self, num_bytes: int) -> None:
+        if num_bytes > self.max_bytes:
+            raise ArchiveError(
+                f"{self.archive}: unpacks to {num_bytes / 1e6:.0f} MB or more, expected {self.max_bytes / 1e6:.0f} MB "
+                "at most for an archive of its size; refused"
+            )
+
+    def _twice(self, name: str) -> ArchiveError:
+        return ArchiveError(f"{self.archive}: member {name!r} comes twice, or is file and folder at once; refused")
+
+
+def refused(archive: Path, name: str, what: str) -> ArchiveError:
+    """Return the error for a member that is neither folder nor file."""
+    return ArchiveError(f"{archive}: member {name!r} is {what}, expected files and folders only; refused")
+
+
+class _StrictTarInfo(tarfile.TarInfo):
+    """A header that is checked: tarfile takes a garbled or cut-off one for the end of the archive."""
+
+    @classmethod
+    def fromtarfile(cls, tarfile_: tarfile.TarFile) -> "_StrictTarInfo":
+        try:
+            return super().fromtarfile(tarfile_)
+        except tarfile.HeaderError as error:
+            if type(error).__name__ == "EOFHeaderError":  # the zeros at the end; the class has no public name
+                raise
+            raise tarfile.ReadError(f"{error} at byte {tarfile_.offset}") from error
+
+
+def _unpack_tar(archive: Path, writer: Writer) -> None:
+    with tarfile.open(archive, "r:*", tarinfo=_StrictTarInfo) as opened:
+        for member in opened:
+            if member.isdir():
+                writer.make_folder(member.name)
+            elif member.isreg():
+                with _content(opened, member) as packed:
+                    writer.copy(member.name, packed, member.size)
+            elif member.issym() or member.islnk():
+                with _link_content(archive, opened, member) as packed:
+                    writer.copy(member.name, packed, None)
+            else:
+                raise refused(archive, member.name, "a device, a pipe or of an unknown type")
+        while rest := opened.fileobj.read(CHUNK_BYTES):  # the checksum stands at its end
+            writer.count(len(rest))
+
+
+def _content(opened: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
+    content = opened.extractfile(member)
+    if content is None:
+        raise tarfile.ReadError(f"member {member.name!r} has no content")
+    return content
+
+
+def _link_content(archive: Path, opened: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
+    """Open what a link points to inside the archive; no link is ever made on disk."""
+    try:
+        content = opened.extractfile(member)
+    except (KeyError, RecursionError):
+        content = None
+    if content is None:
+        raise refused(archive, member.name, f"a link to {member.linkname!r}, which is no file of the archive")
+    return content
+
+
+def _unpack_zip(parts: Sequence[Path], writer: Writer) -> None:
+    archive = parts[-1]
+    with join_parts(parts) as joined, zipfile.ZipFile(joined) as opened:
+        members = opened.infolist()
+        writer.announce(member.file_size for member in members)
+        for member in members:
+            kind = stat.S_IFMT(member.external_attr >> 16)  # 0 where the system that packed knows no such thing
+            name = _zip_name(member)
+            if member.is_dir():
+                writer.make_folder(name)
+            elif kind in (0, stat.S_IFREG):
+                with opened.open(member) as packed:
+                    writer.copy(name, packed, member.file_size)
+            else:
+                raise refused(archive, name, "a link" if stat.S_ISLNK(kind) else "a device or a pipe")
+
+
+def _zip_name(member: zipfile.ZipInfo) -> str:
+    """Return a member's name as UTF-8 where its bytes are that.
+
+    zipfile takes names without the UTF-8 flag for code page 437, but Linux programs write UTF-8 without the flag, and
+    corpora list their files by the right names.
+    """
+    if member.flag_bits & UTF8_FLAG:
+        return member.filename
+    try:
+        return member.filename.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return member.filename
+
+
+def _unpack_7z(archive: Path, writer: Writer) -> None:
+    try:
+        from evaluate.data.sevenzip import read_7z
+    except ImportError as error:
+        raise MachineError(
+            f"{archive}: a 7z archive needs py7zr ({error}); install the extra: pip install 'otoscope[7z]', or unpack "
+            "it yourself"
+        ) from error
+    read_7z(archive, writer)

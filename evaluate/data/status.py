@@ -1,0 +1,69 @@
+"""Which corpora are here: a row per task and split."""
+
+from pathlib import Path
+from typing import Any
+
+from evaluate.data.sources import Source, read_sources
+from evaluate.data.survey import Finding, survey
+
+Row = dict[str, Any]
+
+
+def corpus_status(spec: str | None, data_dir: Path, *, tasks_dir: Path | None = None) -> list[Row]:
+    """Return a row per task and split.
+
+    Args:
+        spec: `NAME[:SPLIT]`; None: all tasks.
+        data_dir: Where corpora live.
+        tasks_dir: A folder with more tasks.
+
+    Raises:
+        RequestError: There is no task or split of that name.
+    """
+    sources = read_sources()
+    return [_row(finding, sources.get(finding.task)) for finding in survey(spec, data_dir, tasks_dir=tasks_dir)]
+
+
+def _row(finding: Finding, source: Source | None) -> Row:
+    coverage = finding.split.coverage if finding.split else None
+    return {
+        "task": finding.task,
+        "split": finding.name,
+        "state": finding.state,
+        "found": coverage.found if coverage else 0,
+        "official": coverage.official if coverage else finding.official,
+        "licence": source.licence if source else "",
+        "how_to_get": _how_to_get(finding, source),
+        "detail": coverage.describe() if coverage else finding.error,
+    }
+
+
+def _how_to_get(finding: Finding, source: Source | None) -> str:
+    if source is None:
+        return finding.source
+    if source.serving(finding.name):
+        return f"otoscope data fetch {finding.task}:{finding.name}"
+    return source.instruction or source.page
+
+
+def print_status(rows: list[Row], *, details: bool) -> None:
+    """Print rows as a table; under it what is wrong, or, with details, all that is to say."""
+    from evaluate.tables import print_note, print_table
+
+    columns = ("task", "split", "state", "found", "expected", "licence", "how to get")
+    cells = [
+        [
+            row["task"],
+            row["split"],
+            row["state"],
+            str(row["found"]),
+            "–" if row["official"] is None else str(row["official"]),
+            row["licence"],
+            "" if row["state"] == "present" else row["how_to_get"],
+        ]
+        for row in rows
+    ]
+    print_table("Corpora", columns, cells, numeric=("found", "expected"))
+    for row in rows:
+        if row["detail"] and (details or row["state"] in ("partial", "damaged")):
+            print_note(f"{row['task']}:{row['split']}: {row['detail']}")
