@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from evaluate.data.sources import read_sources
 from evaluate.errors import RequestError
 from evaluate.metrics import registry as metrics
 from evaluate.model import ModelAdapter
@@ -54,6 +55,7 @@ def describe_task(task: type[Task]) -> Description:
         "prompt": task.prompt,
         "protocols": list(task.protocols),
         "source": task.source,
+        "licence": known.licence if (known := read_sources().get(task.name)) else "",
         "description": task.description or _first_line(task),
     }
 

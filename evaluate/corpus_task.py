@@ -22,7 +22,6 @@ class CorpusTask(Task):
     """A benchmark. A subclass says where the corpus keeps its splits, and what its labels and lists are called."""
 
     top_folders: tuple[str, ...]  # names of the corpus's own top folder, under `data_dir`; case and marks may differ
-    how_to_get: str  # one clause: where from, which archive, where to unpack
     evaluation_lists: tuple[str, ...] = ()  # names of the Qwen-Audio evaluations' lists; "": `<name>_eval.jsonl`
     split_names: dict[str, tuple[str, ...]] = {}  # what else lists and datasets call a split
     reference_fields: tuple[str, ...] = ()  # of a manifest's line or a dataset's row that hold the truth
@@ -158,9 +157,15 @@ class CorpusTask(Task):
         is_inside = self.data_dir.resolve().name in names or (self.data_dir / split).is_dir()
         inside = " (--data-dir is the folder above it)" if is_inside else ""
         return CorpusAbsentError(
-            f"{self.name}:{split} is not here: {found}{inside}; {self.how_to_get}, "
-            "or name the folder that holds it with --data-dir, or a list with --manifest"
+            f"{self.name}:{split} is not here: {found}{inside}; {self._how_to_get(split)}; or name the folder that "
+            "holds it with --data-dir, a list with --manifest, or a dataset with --dataset"
         )
+
+    def _how_to_get(self, split: str) -> str:
+        from evaluate.data.sources import read_sources
+
+        known = read_sources().get(self.name)
+        return known.how_to_get(split) if known else f"it comes from {self.source}" if self.source else "get it"
 
     def require_audio(self, split: str, folder: Path, audio: object) -> None:
         """Raise where a folder holds no audio, unless nobody will listen.

@@ -40,7 +40,7 @@ class Coverage:
             return ""
         parts = ["no audio is here, only what it is held to"] if self.labels_only else []
         if self.official not in (None, self.found):
-            parts.append(f"{self.found} of {self.official} official utterances are here")
+            parts.append(f"{self.found} of {self.official} official samples are here")
         for what, ids in (("audio missing for", self.missing_audio), ("no transcript for", self.untranscribed)):
             if ids and not (self.labels_only and ids is self.missing_audio):
                 more = ", …" if len(ids) > NAMED_IDS else ""
@@ -99,7 +99,7 @@ class Task(ABC):
     official_sizes: Mapping[str, int] = {}
     prompt: str = ""  # what a model is asked, with the places of evaluate.protocols.render_prompt
     protocols: Mapping[str, Protocol] = {}  # the published evaluations that cover it
-    source: str = ""  # where the corpus comes from and under which licence
+    source: str = ""  # where the corpus comes from; of a task of one's own, its licence too
     description: str = ""
 
     def __init__(

@@ -29,7 +29,7 @@ class AirBenchChat(CorpusTask):
 
     name, version, kind, language = "airbench_chat", "1", "chat", "en"
     description = "open questions about speech, sounds, music and mixtures"
-    source = "https://huggingface.co/datasets/qyang1021/AIR-Bench-Dataset (see there for the licence)"
+    source = "https://huggingface.co/datasets/qyang1021/AIR-Bench-Dataset"
     splits = ("speech", "sound", "music", "mixed")
     default_splits = splits
     metrics = ("judge",)
@@ -37,7 +37,6 @@ class AirBenchChat(CorpusTask):
     protocols = {"qwen2-audio": Protocol("{question}", 256, ("judge",))}
     top_folders = ("AIR-Bench-Dataset", "AIR-Bench", "airbench")
     evaluation_lists = ("airbench_level_3_eval.jsonl", "airbench-level-3.jsonl")
-    how_to_get = "get the folder Chat of https://huggingface.co/datasets/qyang1021/AIR-Bench-Dataset into data/"
     reference_fields = ("answer_gt",)
     id_fields = ("uniq_id",)
 

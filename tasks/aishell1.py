@@ -32,15 +32,12 @@ class Aishell1(SpeechTask):
 
     name, version, language = "aishell1", "1", "zh"
     description = "Mandarin read speech"
-    source = "https://www.openslr.org/33 (Apache 2.0)"
+    source = "https://www.openslr.org/33"
     splits = ("dev", "test")
     official_sizes = {"dev": 14326, "test": 7176, "train": 120098}
     default_splits = ("test",)
     metrics = ("cer", "ser")
     top_folders = ("data_aishell",)
-    how_to_get = (
-        "get data_aishell.tgz from https://www.openslr.org/33 and unpack it in data/, then the archives in its wav/"
-    )
 
     def corpus_splits(self) -> tuple[str, ...]:
         return subfolders(self.root / "wav")

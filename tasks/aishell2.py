@@ -22,13 +22,12 @@ class Aishell2(SpeechTask):
 
     name, version, language = "aishell2", "1", "zh"
     description = "Mandarin speech over three channels"
-    source = "https://www.aishelltech.com/aishell_2 (academic use, by application)"
+    source = "https://www.aishelltech.com/aishell_2"
     splits = (*CHANNELS, *(channel + DEV for channel in CHANNELS))
     default_splits = tuple(CHANNELS)
     official_sizes = {split: 2500 if split.endswith(DEV) else 5000 for split in splits}
     metrics = ("cer", "ser")
     top_folders = ("AISHELL-DEV-TEST-SET", "AISHELL-2/AISHELL-DEV-TEST-SET", "aishell2/AISHELL-DEV-TEST-SET")
-    how_to_get = "ask for it at https://www.aishelltech.com/aishell_2 and unpack AISHELL-DEV-TEST-SET in data/"
 
     def corpus_splits(self) -> tuple[str, ...]:
         parts = {"": "test", DEV: "dev"}

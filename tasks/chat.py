@@ -26,7 +26,6 @@ class Chat(CorpusTask):
     prompt = "{question}"
     top_folders = ("chat",)
     evaluation_lists = ("chat_eval.jsonl",)
-    how_to_get = "write a list of your own as chat/chat_eval.jsonl in data/ (otoscope tasks chat shows a line)"
 
     def corpus_splits(self) -> tuple[str, ...]:
         return ()

@@ -24,7 +24,7 @@ class Clotho(CorpusTask):
 
     name, version, kind, language = "clotho", "1", "captioning", "en"
     description = "captions of everyday sounds"
-    source = "https://zenodo.org/records/4783391 (captions: Tampere University, non-commercial; audio: Freesound)"
+    source = "https://zenodo.org/records/4783391"
     splits = ("evaluation", "validation", "development")
     official_sizes = {"evaluation": 1045, "validation": 1045, "development": 3839}
     default_splits = ("evaluation",)
@@ -38,10 +38,6 @@ class Clotho(CorpusTask):
         )
     }
     top_folders = ("clotho", "Clotho", "clotho_v2.1")
-    how_to_get = (
-        "get clotho_captions_evaluation.csv and clotho_audio_evaluation.7z from https://zenodo.org/records/4783391, "
-        "into data/clotho/ and its clotho_audio_files/"
-    )
     split_names = {"evaluation": ("eval", "test"), "validation": ("val",), "development": ("dev", "train")}
 
     def corpus_splits(self) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ class ClothoAQA(CorpusTask):
 
     name, version, kind, language = "clothoaqa", "1", "question-answering", "en"
     description = "questions about everyday sounds, three annotators"
-    source = "https://zenodo.org/records/6473207 (see there for the licence)"
+    source = "https://zenodo.org/records/6473207"
     splits = ("test", "val", "train")
     official_sizes = {"test": 2838, "val": 2064, "train": 7043}  # questions; train asks one of its 7,044 twice
     default_splits = ("test",)
@@ -45,9 +45,6 @@ class ClothoAQA(CorpusTask):
         )
     }
     top_folders = ("ClothoAQA", "clotho_aqa", "Clotho-AQA")
-    how_to_get = (
-        "get audio_files.zip and clotho_aqa_test.csv from https://zenodo.org/records/6473207 into data/ClothoAQA/"
-    )
     reference_fields = ("answer",)
     merges_rows = True
 

@@ -20,7 +20,7 @@ class CochlScene(CorpusTask):
 
     name, version, kind, language = "cochlscene", "1", "classification", "en"
     description = "acoustic scenes, crowdsourced"
-    source = "https://zenodo.org/records/7080122 (CC BY-SA 3.0)"
+    source = "https://zenodo.org/records/7080122"
     splits = ("test", "val", "train")
     official_sizes = {"test": 7687, "val": 7573, "train": 60855}
     default_splits = ("test",)
@@ -41,7 +41,6 @@ class CochlScene(CorpusTask):
     prompt = "Which acoustic scene was this recorded in? Answer with one of: {choices}."
     protocols = SCENE
     top_folders = ("CochlScene",)
-    how_to_get = "get all parts of CochlScene.zip from https://zenodo.org/records/7080122 and unpack them in data/"
 
     def corpus_splits(self) -> tuple[str, ...]:
         return tuple(name.lower() for name in subfolders(self.root))

@@ -26,13 +26,12 @@ class CommonVoice(SpeechTask):
 
     name, version = "common_voice", "1"
     description = "read sentences of volunteers, release 15"
-    source = "https://commonvoice.mozilla.org (CC0)"
+    source = "https://commonvoice.mozilla.org"
     languages = tuple(FOLDERS)
     splits = tuple(FOLDERS)
     default_splits = splits
     top_folders = ("cv-corpus-15.0-2023-09-08", "cv-corpus-15.0", "common_voice_15_0", "CommonVoice15")
     evaluation_lists = tuple(f"cv15_asr_{language}_eval.jsonl" for language in FOLDERS)
-    how_to_get = "get release 15.0 of a language from https://commonvoice.mozilla.org/datasets and unpack it in data/"
     reference_fields = ("sentence",)
 
     def language_of(self, split: str) -> str:

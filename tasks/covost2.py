@@ -43,7 +43,7 @@ class CoVoST2(CorpusTask):
 
     name, version, kind = "covost2", "1", "translation"
     description = "speech translation, Common Voice"
-    source = "https://github.com/facebookresearch/covost (CC0)"
+    source = "https://github.com/facebookresearch/covost"
     languages = ("de", "en", "es", "fr", "it", "zh")
     splits = ("en-de", "de-en", "en-zh", "zh-en", "es-en", "fr-en", "it-en")
     default_splits = splits
@@ -52,10 +52,6 @@ class CoVoST2(CorpusTask):
     prompt = "Translate the {language_name} speech into {answer_language_name}. Answer with the translation only."
     protocols = TRANSLATION
     top_folders = ("covost2",)
-    how_to_get = (
-        "get covost_v2.<direction>.tsv from https://github.com/facebookresearch/covost into data/covost2/ and the "
-        "clips of Common Voice 4 into data/cv-corpus-4-2019-12-10/<language>/clips/"
-    )
     reference_fields = ("translation",)
 
     def language_of(self, split: str) -> str:

@@ -28,17 +28,13 @@ class Fleurs(SpeechTask):
 
     name, version = "fleurs", "1"
     description = "sentences of Wikipedia, read in 102 languages"
-    source = "https://huggingface.co/datasets/google/fleurs (CC BY 4.0)"
+    source = "https://huggingface.co/datasets/google/fleurs"
     languages = ("zh",)
     splits = ("zh",)
     default_splits = splits
     official_sizes = {"zh": 945}
     top_folders = ("fleurs", "google_fleurs")
     evaluation_lists = ("fleurs_asr_zh_eval.jsonl",)
-    how_to_get = (
-        "get data/<language>/test.tsv and audio/test.tar.gz from https://huggingface.co/datasets/google/fleurs into "
-        "data/fleurs/ and unpack the audio"
-    )
     reference_fields = ("transcription",)
 
     def language_of(self, split: str) -> str:

@@ -20,7 +20,7 @@ class LibriSpeech(SpeechTask):
 
     name, version, language = "librispeech", "1", "en"
     description = "English read speech, audiobooks"
-    source = "https://www.openslr.org/12 (CC BY 4.0)"
+    source = "https://www.openslr.org/12"
     splits = ("dev-clean", "dev-other", "test-clean", "test-other")
     official_sizes = {
         "dev-clean": 2703,
@@ -33,7 +33,6 @@ class LibriSpeech(SpeechTask):
     }
     default_splits = ("test-clean", "test-other")
     top_folders = ("LibriSpeech",)
-    how_to_get = "get its archive, e.g. test-clean.tar.gz, from https://www.openslr.org/12 and unpack it in data/"
 
     def corpus_splits(self) -> tuple[str, ...]:
         return subfolders(self.root)

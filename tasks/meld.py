@@ -36,7 +36,7 @@ class Meld(CorpusTask):
 
     name, version, kind, language = "meld", "1", "classification", "en"
     description = "emotion and sentiment of spoken utterances"
-    source = "https://affective-meld.github.io (lists GPL-3.0; audio of a television series)"
+    source = "https://affective-meld.github.io"
     splits = (*PARTS, *(part + SENTIMENT for part in PARTS))
     official_sizes = {**PARTS, **{part + SENTIMENT: size for part, size in PARTS.items()}}
     default_splits = ("test",)
@@ -58,7 +58,6 @@ class Meld(CorpusTask):
         "qwen2-audio": Protocol("Recognize the emotion with keywords in English:", 256, ("accuracy",)),
     }
     top_folders = ("MELD.Raw", "MELD")
-    how_to_get = "get MELD.Raw.tar.gz (see https://affective-meld.github.io) and unpack it and its archives in data/"
 
     def choices_of(self, split: str) -> tuple[str, ...]:
         return SENTIMENTS if split.endswith(SENTIMENT) else EMOTIONS

@@ -63,7 +63,7 @@ class NSynth(CorpusTask):
 
     name, version, kind = "nsynth", "1", "classification"
     description = "musical notes: instrument, qualities, pitch, velocity"
-    source = "https://magenta.tensorflow.org/datasets/nsynth (CC BY 4.0)"
+    source = "https://magenta.tensorflow.org/datasets/nsynth"
     splits = tuple(f"{part}-{aspect}".rstrip("-") for part in PARTS for aspect in ASPECTS)
     official_sizes = {split: PARTS[split.partition("-")[0]] for split in splits}
     default_splits = ("test", "test-qualities")
@@ -78,9 +78,6 @@ class NSynth(CorpusTask):
     top_folders = ("nsynth-test",)
     multilabel = True
     splits_share_samples = True
-    how_to_get = (
-        "get nsynth-test.jsonwav.tar.gz from https://magenta.tensorflow.org/datasets/nsynth and unpack it in data/"
-    )
 
     def metrics_of(self, split: str) -> tuple[str, ...]:
         metrics = METRICS[_aspect(split)]

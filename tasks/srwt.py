@@ -38,9 +38,6 @@ class Srwt(CorpusTask):
     }
     top_folders = ("srwt",)
     evaluation_lists = ("industrial_srwt_eval.jsonl", "srwt_eval.jsonl")
-    how_to_get = (
-        "write a list of your own as srwt/industrial_srwt_eval.jsonl in data/ (otoscope tasks srwt shows a line)"
-    )
 
     def corpus_splits(self) -> tuple[str, ...]:
         return ()

@@ -26,7 +26,7 @@ class TUT2017(CorpusTask):
 
     name, version, kind, language = "tut2017", "1", "classification", "en"
     description = "acoustic scenes, DCASE 2017"
-    source = "https://zenodo.org/records/1040168 (Tampere University, non-commercial)"
+    source = "https://zenodo.org/records/1040168"
     splits = ("evaluation", "development")
     official_sizes = {"evaluation": 1620, "development": 4680}
     default_splits = ("evaluation",)
@@ -44,10 +44,6 @@ class TUT2017(CorpusTask):
     prompt = "Which acoustic scene was this recorded in? Answer with one of: {choices}."
     protocols = SCENE
     top_folders = (FOLDER.format("evaluation"), "TUT2017")
-    how_to_get = (
-        "get the audio and meta zips of TUT-acoustic-scenes-2017-evaluation from https://zenodo.org/records/1040168 "
-        "and unpack them in data/"
-    )
     split_names = {"evaluation": ("eval", "test"), "development": ("dev",)}
 
     def corpus_splits(self) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ class VocalSound(CorpusTask):
 
     name, version, kind, language = "vocalsound", "1", "classification", "en"
     description = "vocal sounds"
-    source = "https://github.com/YuanGongND/vocalsound (CC BY-SA 4.0)"
+    source = "https://github.com/YuanGongND/vocalsound"
     splits = tuple(LISTS)
     official_sizes = {"test": 3594, "val": 1860, "train": 15570}
     default_splits = ("test",)
@@ -58,9 +58,6 @@ class VocalSound(CorpusTask):
         "qwen2-audio": Protocol("Classify the human vocal sound to VocalSound in English:", 256, ("accuracy",)),
     }
     top_folders = ("vs_release_16k", "vocalsound", "VocalSound_release_16k")
-    how_to_get = (
-        "get vs_release_16k.zip (see https://github.com/YuanGongND/vocalsound) and unpack it in data/vocalsound/"
-    )
 
     def corpus_splits(self) -> tuple[str, ...]:
         return tuple(split for split, name in LISTS.items() if (self.root / "datafiles" / name).is_file())

@@ -56,6 +56,12 @@ class Source:
         """The splits that archives name; (): all that the task has."""
         return tuple(dict.fromkeys(split for archive in self.archives for split in archive.splits))
 
+    def how_to_get(self, split: str) -> str:
+        """Return what somebody does to have a split, in one line."""
+        if self.serving(split):
+            return f"get it with: otoscope data fetch {self.name}:{split}"
+        return self.instruction or f"see {self.page}"
+
     def serving(self, split: str) -> tuple[Archive, ...]:
         """Return the archives that a split needs, `{split}` in them replaced."""
         name = self.names.get(split, split)

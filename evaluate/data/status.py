@@ -33,24 +33,23 @@ def _row(finding: Finding, source: Source | None) -> Row:
         "found": coverage.found if coverage else 0,
         "official": coverage.official if coverage else finding.official,
         "licence": source.licence if source else "",
-        "how_to_get": _how_to_get(finding, source),
+        "how_to_get": source.how_to_get(finding.name) if source else finding.source,
+        "is_default": finding.is_default,
         "detail": coverage.describe() if coverage else finding.error,
     }
 
 
-def _how_to_get(finding: Finding, source: Source | None) -> str:
-    if source is None:
-        return finding.source
-    if source.serving(finding.name):
-        return f"otoscope data fetch {finding.task}:{finding.name}"
-    return source.instruction or source.page
-
-
 def print_status(rows: list[Row], *, details: bool) -> None:
-    """Print rows as a table; under it what is wrong, or, with details, all that is to say."""
+    """Print rows as a table; under it what is wrong, and, with details, how to get what is missing.
+
+    Args:
+        rows: Of `corpus_status`.
+        details: Whether one task was asked for; otherwise splits that are neither here nor standard are left out.
+    """
     from evaluate.tables import print_note, print_table
 
-    columns = ("task", "split", "state", "found", "expected", "licence", "how to get")
+    rows = [row for row in rows if details or row["is_default"] or row["state"] != "absent"]
+    columns = ("task", "split", "state", "found", "expected", "licence")
     cells = [
         [
             row["task"],
@@ -59,11 +58,15 @@ def print_status(rows: list[Row], *, details: bool) -> None:
             str(row["found"]),
             "–" if row["official"] is None else str(row["official"]),
             row["licence"],
-            "" if row["state"] == "present" else row["how_to_get"],
         ]
         for row in rows
     ]
     print_table("Corpora", columns, cells, numeric=("found", "expected"))
     for row in rows:
-        if row["detail"] and (details or row["state"] in ("partial", "damaged")):
+        if row["state"] in ("partial", "damaged"):
             print_note(f"{row['task']}:{row['split']}: {row['detail']}")
+    if not details:
+        print_note("how to get a corpus: otoscope data status NAME")
+        return
+    for line in dict.fromkeys(row["how_to_get"] for row in rows if row["state"] != "present"):
+        print_note(line)

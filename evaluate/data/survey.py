@@ -1,7 +1,7 @@
 """What is here of the tasks' splits, whatever state it is in; only lists and file names are read, no audio."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evaluate.errors import CorpusAbsentError, OtoscopeError, RequestError
@@ -19,6 +19,7 @@ class Finding:
     source: str = ""  # where the corpus comes from, as its task says
     split: Split | None = None
     is_absent: bool = False
+    is_default: bool = False  # one of those that papers report
     error: str = ""  # why it could not be read, in one line
 
     @property
@@ -74,13 +75,13 @@ def _survey_all(data_dir: Path, tasks_dir: Path | None) -> Iterator[Finding]:
 
 
 def _find(task: Task, name: str) -> Finding:
-    official = task.official_sizes.get(name)
+    asked = Finding(task.name, name, task.official_sizes.get(name), task.source, is_default=name in task.default_splits)
     try:
-        return Finding(task.name, name, official, task.source, split=task.read_split(name))
+        return replace(asked, split=task.read_split(name))
     except CorpusAbsentError as error:
-        return Finding(task.name, name, official, task.source, is_absent=True, error=str(error))
+        return replace(asked, is_absent=True, error=str(error))
     except Exception as error:  # one corpus that breaks its reader must not hide the others; its row says so
-        return Finding(task.name, name, official, task.source, error=_describe(error))
+        return replace(asked, error=_describe(error))
 
 
 def _every_split(task: Task) -> Sequence[str]:

@@ -63,7 +63,7 @@ def test_json_is_one_document_on_stdout_and_nothing_else(evaluate: Command) -> N
         ("librispeech", "test-clean", 3),
         ("librispeech", "test-other", 2),
     ]
-    assert "PARTIAL: librispeech:test-clean: 3 of 2620 official utterances are here" in result.stderr
+    assert "PARTIAL: librispeech:test-clean: 3 of 2620 official samples are here" in result.stderr
 
 
 def test_a_scores_document_has_the_fields_that_other_programs_read(evaluate: Command) -> None:
@@ -217,7 +217,7 @@ def test_fresh_starts_over_and_keeps_what_was(evaluate: Command) -> None:
 def test_a_partial_corpus_is_an_error_on_request(evaluate: Command) -> None:
     result = evaluate("--require-complete")
     assert result.status == 2
-    assert "error: librispeech:test-clean is not complete: 3 of 2620 official utterances are here" in result.stderr
+    assert "error: librispeech:test-clean is not complete: 3 of 2620 official samples are here" in result.stderr
 
 
 def test_without_a_named_split_an_absent_standard_split_is_named_and_left_out(
@@ -320,8 +320,8 @@ def test_two_processes_on_one_run_the_second_stops(evaluate: Command) -> None:
         ),
         (("--task", "librispeech", "--model", "nothing"), "unknown model 'nothing'"),
         (("--task", "librispeech"), "no model named; add --model"),
-        (("--task", "librispeech", "--model", "baseline:empty"), "LibriSpeech is no folder; get its archive"),
-        (("--task", "aishell1", "--model", "baseline:empty"), "get data_aishell.tgz from https://www.openslr.org/33"),
+        (("--task", "librispeech", "--model", "baseline:empty"), "LibriSpeech is no folder; get it with"),
+        (("--task", "aishell1", "--model", "baseline:empty"), "get it with: otoscope data fetch aishell1:test"),
         (("--task", "x.yaml", "--model", "baseline:empty"), "x.yaml: no such file"),
         (("--task", "librispeech", "--model", "predictions:none.jsonl"), "none.jsonl: cannot be read"),
         (
@@ -338,7 +338,7 @@ def test_two_processes_on_one_run_the_second_stops(evaluate: Command) -> None:
         ),
         (("--task", "librispeech", "--model", "baseline:empty", "--seed", "-1"), "-1 is not in the range x>=0"),
         (("--task", "librispeech", "--model", "predictions:x", "--model-arg", "name=["), "cannot be read"),
-        (("--task", "aishell1", "--model", "whisper-base"), "get data_aishell.tgz"),  # before any hub is asked
+        (("--task", "aishell1", "--model", "whisper-base"), "otoscope data fetch aishell1"),  # before any hub is asked
         (("--task", "librispeech", "--model", "baseline:empty", "--limit", "0"), "0 is not in the range x>=1"),
         (("--task", "librispeech", "--model", "baseline:empty", "--model-arg", "x"), "found 'x', expected KEY=VALUE"),
         (("--task", "librispeech", "--model", "baseline:empty", "--wat"), "No such option"),

@@ -34,7 +34,7 @@ def test_a_partial_split_says_so(librispeech: Path) -> None:
         "untranscribed": ["11-22-0009"],
     }
     assert split.coverage.describe() == (
-        "2 of 2620 official utterances are here; audio missing for 1: 11-22-0001; no transcript for 1: 11-22-0009"
+        "2 of 2620 official samples are here; audio missing for 1: 11-22-0001; no transcript for 1: 11-22-0009"
     )
 
 
@@ -48,7 +48,10 @@ def test_any_other_split_folder_can_be_named(librispeech: Path) -> None:
 
 
 def test_a_missing_corpus_says_where_it_looked_and_how_to_get_it(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"LibriSpeech is no folder; get its archive.*openslr\.org/12.*--data-dir"):
+    with pytest.raises(
+        CorpusError,
+        match=r"LibriSpeech is no folder; get it with: otoscope data fetch librispeech:test-clean; .*--data-dir",
+    ):
         LibriSpeech(tmp_path / "data").read_split("test-clean")
 
 

@@ -34,8 +34,9 @@ def test_a_row_says_how_much_is_here_and_how_to_get_the_rest(otoscope: Command, 
         "found": 3,
         "official": 2620,
         "licence": "CC BY 4.0",
-        "how_to_get": "otoscope data fetch librispeech:test-clean",
-        "detail": "3 of 2620 official utterances are here",
+        "how_to_get": "get it with: otoscope data fetch librispeech:test-clean",
+        "is_default": True,
+        "detail": "3 of 2620 official samples are here",
     }
     assert (rows["dev-clean"]["state"], rows["dev-clean"]["found"]) == ("absent", 0)
 
@@ -136,5 +137,5 @@ def test_the_table_shows_what_to_do(otoscope: Command, librispeech: Path) -> Non
     table = otoscope("data", "status", "librispeech", "--data-dir", librispeech).stdout
     assert "CC BY 4.0" in table
     assert "otoscope data fetch" in table
-    assert "librispeech:test-clean: 3 of 2620 official utterances are here" in table
+    assert "librispeech:test-clean: 3 of 2620 official samples are here" in table
     assert "librispeech:dev-clean: librispeech:dev-clean is not here" in table  # with a name, absent ones too

@@ -50,7 +50,7 @@ def test_a_partial_split_in_good_order_is_no_damage(verify: Verify) -> None:
             "n_files": 3,
             "n_untranscribed": 0,
             "problems": [],
-            "note": "3 of 2620 official utterances are here",
+            "note": "3 of 2620 official samples are here",
         },
     )
 
