@@ -1,6 +1,7 @@
 """What there is, as JSON-ready rows: tasks, models, metrics, normalisers, each described by its own class."""
 
 import inspect
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from evaluate.normalizers import registry as normalizers
 from evaluate.task import Task
 
 Description = dict[str, Any]
+
+_FRAMES = ("evaluate.manifest_task",)  # what is written there is not about the one task
 
 
 def describe_each(names: Iterable[str], describe: Callable[[str], Description], *, strict: bool) -> list[Description]:
@@ -57,6 +60,7 @@ def describe_task(task: type[Task]) -> Description:
         "source": task.source,
         "licence": known.licence if (known := read_sources().get(task.name)) else "",
         "description": task.description or _first_line(task),
+        "about": (inspect.getdoc(sys.modules.get(task.__module__)) or "") if task.__module__ not in _FRAMES else "",
     }
 
 

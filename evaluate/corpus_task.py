@@ -147,7 +147,7 @@ class CorpusTask(Task):
         if self._listed is not None:
             if name_no_split(self._listed):
                 return self.default_splits if len(self.default_splits) == 1 else ()
-            return tuple(split for split in self.splits if rows_of_split(self._listed, self._names_of(split)))
+            return tuple(split for split in self.splits if self._rows_of_list(split))
         there = self.corpus_splits()
         return (*(split for split in self.splits if split in there), *sorted(set(there) - set(self.splits)))
 
@@ -201,7 +201,7 @@ class CorpusTask(Task):
 
     def _rows_of_list(self, split: str) -> list[Row]:
         listed = self._listed or []
-        if name_no_split(listed):
+        if name_no_split(listed) or len(self.splits) == 1:  # then `source` says something else
             return listed
         return rows_of_split(listed, self._names_of(split))
 

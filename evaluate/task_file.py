@@ -94,6 +94,7 @@ def _class_of_yaml(path: Path) -> type[Task]:
         "official_sizes": {str(split): size for split, size in facts.get("official_sizes", {}).items()},
         "manifests": {str(split): path.parent / str(file) for split, file in manifests.items()},
         "__doc__": f"The task of {path}.",
+        "__module__": ManifestTask.__module__,
     }
     if facts.get("extractor"):
         create_extractor(facts["extractor"])  # raises now what would otherwise show when all samples are done

@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from evaluate.corpus import CorpusRows
 from evaluate.corpus_task import CorpusTask
+from evaluate.manifest import Row
 from evaluate.metrics.base import MetricSettings
 from evaluate.protocols import Protocol
 
@@ -44,6 +45,9 @@ class Srwt(CorpusTask):
 
     def read_corpus(self, split: str) -> CorpusRows:
         raise self.not_here(split, "there is no corpus of it")
+
+    def groups_of(self, row: Row) -> dict[str, str]:
+        return {"source": row.split} if row.split else {}  # as that evaluation, which scores each by itself
 
     def metric_settings(self, split: str) -> dict[str, MetricSettings]:
         settings = super().metric_settings(split)

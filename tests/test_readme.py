@@ -20,6 +20,7 @@ def test_every_example_works_as_written(
     monkeypatch.chdir(tmp_path)
     for number, frequency_hz in enumerate((900, 300, 2000), start=1):
         write_tone(tmp_path / "clips" / f"{number}.wav", frequency_hz=frequency_hz)
+        write_tone(tmp_path / "data" / "Birds" / "test" / ("robin" if number == 1 else "wren") / f"{number}.wav")
     num_files = num_commands = 0
     for language, file_name, content in BLOCK.findall(README.read_text(encoding="utf-8")):
         if file_name:
@@ -31,9 +32,15 @@ def test_every_example_works_as_written(
             result = otoscope(*arguments)
             assert result.status == 0, f"{line}\n{result.stderr}"
             num_commands += 1
-    assert (num_files, num_commands) == (5, 6)
+    assert (num_files, num_commands) == (6, 7)
     assert "loudness" in (tmp_path / "results" / "report" / "leaderboard.md").read_text(encoding="utf-8")
     assert (tmp_path / "regression.xml").exists()
+
+
+def test_a_task_is_added_in_under_25_lines() -> None:
+    blocks = {name: content for _, name, content in BLOCK.findall(README.read_text(encoding="utf-8"))}
+    for name in ("kitchen.yaml", "birds.py"):
+        assert len(blocks[name].splitlines()) < 25
 
 
 def test_every_task_and_model_family_stands_in_the_readme() -> None:

@@ -255,7 +255,7 @@ CORPORA = [
         ("srwt/001001.wav",),
         {
             "srwt/industrial_srwt_eval.jsonl": json.dumps(
-                {"audio": "001001.wav", "gt": "<|0.00|><|sil|><|0.54|>面<|0.86|>条<|1.17|>", "source": "srwt_test"}
+                {"audio": "001001.wav", "gt": "<|0.00|><|sil|><|0.54|>面<|0.86|>条<|1.17|>", "source": "aishell2"}
             )
         },
     ),

@@ -138,4 +138,4 @@ def test_the_table_shows_what_to_do(otoscope: Command, librispeech: Path) -> Non
     assert "CC BY 4.0" in table
     assert "otoscope data fetch" in table
     assert "librispeech:test-clean: 3 of 2620 official samples are here" in table
-    assert "librispeech:dev-clean: librispeech:dev-clean is not here" in table  # with a name, absent ones too
+    assert "get it with: otoscope data fetch librispeech:dev-clean" in table  # with a name, absent ones too
