@@ -21,6 +21,9 @@ class ModelAdapter(ABC):
     source_hash = ""  # of the Python file that a user's own adapter comes from: an edited file is another model
     sample_rate_hz: int | None = 16_000  # of the waveforms it wants; None: it does not hear, nothing is decoded
 
+    def __init__(self, where: str = "") -> None:
+        del where  # a model of one's own may need none
+
     def identity(self) -> dict[str, Any]:
         """Return what determines the answers besides the name: revision, dtype, …; known before loading."""
         return {}

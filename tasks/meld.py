@@ -40,6 +40,7 @@ class Meld(CorpusTask):
     splits = (*PARTS, *(part + SENTIMENT for part in PARTS))
     official_sizes = {**PARTS, **{part + SENTIMENT: size for part, size in PARTS.items()}}
     default_splits = ("test",)
+    split_names = {split: ("dev", "validation") if "dev" in split else (split.partition("-")[0],) for split in splits}
     metrics = ("accuracy", "weighted_f1", "macro_f1", "balanced_accuracy")
     choices = (*EMOTIONS, "positive", "negative")
     aliases = {
@@ -85,9 +86,6 @@ class Meld(CorpusTask):
                 )
             )
         return CorpusRows(rows)
-
-    def dataset_splits(self, split: str) -> tuple[str, ...]:
-        return (_part(split), *(("validation",) if _part(split) == "dev" else ()))
 
     def reference_field(self, split: str) -> str:
         return "Sentiment" if split.endswith(SENTIMENT) else "Emotion"

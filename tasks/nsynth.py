@@ -67,6 +67,9 @@ class NSynth(CorpusTask):
     splits = tuple(f"{part}-{aspect}".rstrip("-") for part in PARTS for aspect in ASPECTS)
     official_sizes = {split: PARTS[split.partition("-")[0]] for split in splits}
     default_splits = ("test", "test-qualities")
+    split_names = {
+        split: ("validation", "valid") if split[0] == "v" else (split.partition("-")[0],) for split in splits
+    }
     metrics = METRICS[""]
     choices = (*FAMILIES, *QUALITIES, *VELOCITIES)
     prompt = PROMPTS[""]
@@ -111,10 +114,6 @@ class NSynth(CorpusTask):
                 for name, note in sorted(notes.items())
             ]
         )
-
-    def dataset_splits(self, split: str) -> tuple[str, ...]:
-        part = split.partition("-")[0]
-        return ("validation", "valid") if part == "valid" else (part,)
 
     def reference_field(self, split: str) -> str:
         return FIELDS[_aspect(split)]
