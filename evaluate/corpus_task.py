@@ -12,6 +12,7 @@ from pathlib import Path
 from evaluate.answers import match_choice
 from evaluate.corpus import CorpusRows, find_folder, name_no_split, rows_of_split
 from evaluate.errors import CorpusAbsentError, ManifestError, RequestError
+from evaluate.folders import home_or_cache
 from evaluate.manifest import Row, as_texts, read_manifest
 from evaluate.protocols import render_prompt
 from evaluate.task import Coverage, Split, Task
@@ -111,6 +112,14 @@ class CorpusTask(Task):
         )
         return replace(sample, prompt=self._prompt(row, sample, split))
 
+    def remarks(self, split: str) -> list[str]:
+        if not (self.protocol and self.choices_of(split)) or self.is_listed:
+            return []
+        return [
+            f"{self.protocol_name} compares labels letter for letter; here they are spelt as in the corpus, that "
+            "evaluation's own list (--manifest) may spell them otherwise"
+        ]
+
     def spoken_language(self, split: str) -> str:
         """Return the language of a split's speech; "" where each row names its own, or there is none."""
         return self.language if self.answer_language else self.language_of(split)
@@ -206,7 +215,6 @@ class CorpusTask(Task):
         return rows_of_split(listed, self._names_of(split))
 
     def _rows_of_dataset(self, split: str) -> list[Row]:
-        from evaluate.captions.programs import home_or_cache
         from evaluate.hf_datasets import read_dataset
 
         assert self.dataset is not None

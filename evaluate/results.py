@@ -29,7 +29,7 @@ SCORES_FIELDS = (
     *("corpus_fingerprint", "model_arguments", "generation", "n_total", "n_scored", "n_unparsed", "n_failed"),
 )
 RECORDED_PACKAGES = (
-    *("torch", "transformers", "tokenizers", "numpy", "huggingface-hub"),
+    *("torch", "transformers", "tokenizers", "numpy", "huggingface-hub", "datasets"),
     *("soundfile", "soxr", "av", "rapidfuzz", "sacrebleu", "wetext", "num2words", "whisper-normalizer"),
 )
 # Whole words of a name: `api_key` and `token` are secrets, `max_tokens`, `tokenizer` and `keyframes` are not.

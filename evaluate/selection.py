@@ -153,6 +153,8 @@ def _check(task: Task, split: Split, settings: SelectionSettings, notice: Notice
         require_complete(task, split)
     if text := split.coverage.describe():
         notice(f"PARTIAL: {task.name}:{split.name}: {text}")
+    for remark in task.remarks(split.name):
+        notice(f"NOTE: {task.name}:{split.name}: {remark}")
 
 
 def _refuse_doubled_ids(task: Task, split: Split) -> None:

@@ -204,6 +204,11 @@ class Task(ABC):
             return text
         return create_extractor(self.extractor or DEFAULT_EXTRACTOR)(text, sample.choices, self.aliases)
 
+    def remarks(self, split: str) -> list[str]:
+        """Return what somebody who runs a split should know, one line each."""
+        del split
+        return []
+
     def unknown_split(self, split: str, present: Sequence[str]) -> UnknownNameError:
         """Return the error for a split that is neither official nor here."""
         known = list(dict.fromkeys([*self.splits, *present]))

@@ -30,7 +30,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluate.captions.programs import home_or_cache
 from evaluate.captions.text_encoder import (
     TextEncoder,
     check_encoder_files,
@@ -43,6 +42,7 @@ from evaluate.captions.text_encoder import (
     unloadable,
 )
 from evaluate.errors import MetricUnavailableError
+from evaluate.folders import home_or_cache
 
 SENTENCE_MODEL = "sentence-transformers/paraphrase-TinyBERT-L6-v2"
 ERROR_CHECKPOINT = "echecker_clotho_audiocaps_base.ckpt"

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluate.errors import MetricUnavailableError
+from evaluate.folders import home_or_cache
 
 INSTALL = "pip install 'otoscope[captions]'"
 FETCH = "otoscope data fetch spice"
@@ -140,16 +141,6 @@ def find_packaged_spice() -> Path:
 def spice_folder() -> Path:
     """Return where SPICE is looked for: SPICE_HOME, or else `otoscope/spice` in the user's cache folder."""
     return home_or_cache("SPICE_HOME", "spice")
-
-
-def home_or_cache(variable: str, name: str) -> Path:
-    """Return the folder that a variable names, or else `otoscope/<name>` in the user's cache folder."""
-    if home := os.environ.get(variable):
-        return Path(os.path.expanduser(home)).absolute()
-    cache = os.environ.get("XDG_CACHE_HOME", "")
-    # The specification of XDG_CACHE_HOME: a relative path is to be ignored.
-    base = Path(cache) if Path(cache).is_absolute() else Path.home() / ".cache"
-    return base / "otoscope" / name
 
 
 def find_spice() -> SpicePrograms:

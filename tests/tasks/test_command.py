@@ -24,6 +24,8 @@ def test_a_protocol_is_another_run_with_its_own_signature(
     assert (exact["metrics"]["accuracy"]["value"], exact["n_unparsed"]) == (0.0, 0)  # "Laughter." is not "laughter"
     assert "|protocol:qwen-audio|" in exact["metrics"]["accuracy"]["signature"]
     assert list(exact["metrics"]) == ["accuracy"]
+    said = otoscope(*command, "--protocol", "qwen-audio", *results).stderr
+    assert "NOTE: vocalsound:test: qwen-audio compares labels letter for letter" in said
     assert sound["run_dir"] != exact["run_dir"]
     record = json.loads((Path(exact["run_dir"]) / "run.json").read_text())
     assert record["protocol"] == "qwen-audio"
