@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from evaluate.answer_files import ReferenceRow, read_hypotheses, read_references
 from evaluate.answers import create_extractor
 from evaluate.errors import ManifestError, RequestError
-from evaluate.manifest import ReferenceRow, read_hypotheses, read_references
 from evaluate.metrics import create_metric
 from evaluate.metrics import registry as metric_registry
 from evaluate.metrics.base import Judged, Metric, MetricSettings

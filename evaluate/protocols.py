@@ -1,8 +1,8 @@
 """Published evaluations that can be repeated: what a model was asked, how long it might answer, what was scored.
 
 A task names the protocols that cover it; the scoring itself, faults included, is each metric's (`MetricSettings`). A
-prompt is the text behind the audio. Where the audio goes, and what stands around both, is the model family's. Labels are
-compared letter for letter, as the source of the samples spells them: that evaluation's own lists are the safe one.
+prompt is the text behind the audio; where the audio goes, and what stands around both, is the model family's. Labels
+are compared letter for letter, as the source of the samples spells them: those evaluations' own lists are the safe one.
 
 Sources: QwenLM/Qwen-Audio at b50fb958 and QwenLM/Qwen2-Audio at 595360e8, eval_audio/*.py of both (base models; the
 prompts of the second stand in the lists that its README links to).

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from evaluate.answer_files import read_hypotheses
 from evaluate.errors import ManifestError
-from evaluate.manifest import read_hypotheses
 from evaluate.model import ModelAdapter
 from evaluate.results import digest
 from evaluate.task import Split, Task

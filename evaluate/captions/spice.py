@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 
 from evaluate.captions.programs import SpicePrograms, check_spice_java, why_ended
 from evaluate.errors import ManifestError, MetricUnavailableError, RequestError
-from evaluate.manifest import read_jsonl
+from evaluate.jsonl import read_jsonl
 
 DIGEST_LENGTH = 16
 _TAGGED_ID = re.compile(rf"(?s)(.*)#([0-9a-f]{{{DIGEST_LENGTH}}})")

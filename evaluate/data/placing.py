@@ -5,9 +5,10 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from evaluate.data.archives import Advance, is_archive, unpack
-from evaluate.data.sources import Archive
+from evaluate.data.archives import is_archive, unpack
+from evaluate.data.members import Advance
 from evaluate.errors import ArchiveError, RequestError
+from evaluate.sources import Archive
 
 # An archive of audio hardly shrinks; one that unpacks to more than this is none, or meant to fill the disk.
 MAX_GROWTH = 40

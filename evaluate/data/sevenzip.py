@@ -7,7 +7,7 @@ import py7zr
 from py7zr.exceptions import ArchiveError as Py7zrError
 from py7zr.io import Py7zIO, WriterFactory
 
-from evaluate.data.archives import Writer, member_path, refused
+from evaluate.data.members import Writer, member_path, refused
 from evaluate.errors import ArchiveError
 
 

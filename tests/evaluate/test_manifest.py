@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from evaluate.answer_files import read_hypotheses, read_references
 from evaluate.errors import ManifestError
-from evaluate.manifest import read_hypotheses, read_manifest, read_references
+from evaluate.manifest import read_manifest
 from evaluate.types import Failure
 
 GOOD = {"id": "a", "audio": "a.wav", "references": ["x"]}

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from evaluate.data import archives
+from evaluate.data import archives, members
 from evaluate.data.archives import unpack
 from evaluate.errors import ArchiveError, MachineError
 
@@ -379,7 +379,7 @@ def test_a_disk_that_fills_up_is_the_disk_s_error_and_not_the_archive_s(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     make_tar(tmp_path / "x.tar", [(tarfile.TarInfo("a"), b"x")])
-    monkeypatch.setattr(archives.Writer, "write", full)
+    monkeypatch.setattr(members.Writer, "write", full)
     with pytest.raises(OSError, match="No space left"):
         unpack([tmp_path / "x.tar"], out, max_bytes=FAR)
 

@@ -16,10 +16,11 @@ import pytest
 import yaml
 from filelock import FileLock
 
-from evaluate.data import archives, sources
+from evaluate import sources
+from evaluate.data import archives, members
 from evaluate.data.fetch import fetch_corpus
-from evaluate.data.sources import read_sources
 from evaluate.errors import RequestError
+from evaluate.sources import read_sources
 from evaluate.testing import write_tone
 from tasks import registry
 from tasks.aishell1 import Aishell1
@@ -378,7 +379,7 @@ def test_a_disk_that_fills_up_while_unpacking_leaves_no_half_corpus(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(archives.Writer, "write", full)
+        patched.setattr(members.Writer, "write", full)
         result = otoscope("data", "fetch", "librispeech:test-clean", "--data-dir", tmp_path / "d")
         assert (result.status, "No space left on device" in result.stderr) == (4, True)
     assert [path.name for path in (tmp_path / "d").iterdir()] == ["downloads"]

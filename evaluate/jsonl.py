@@ -1,0 +1,112 @@
+"""Reading JSONL: objects by line, and their fields, each of a known type.
+
+Errors name file and line (`where`); nothing is repaired.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from evaluate.errors import ManifestError
+
+
+def read_jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each line's place, `file:line`, and its object; empty lines are passed over.
+
+    Raises:
+        ManifestError: The file is missing or not UTF-8, or a line is no JSON object.
+    """
+    try:
+        with path.open("rb") as file:
+            for number, raw in enumerate(file, start=1):
+                where = f"{path}:{number}"
+                if not raw.strip():
+                    continue
+                try:
+                    record = json.loads(raw)
+                except UnicodeDecodeError as error:
+                    raise ManifestError(f"{where}: not UTF-8 ({error.reason}); save the file as UTF-8") from error
+                except (ValueError, RecursionError) as error:
+                    raise ManifestError(f"{where}: not valid JSON ({error}), expected one object per line") from error
+                if not isinstance(record, dict):
+                    raise ManifestError(f"{where}: found {type(record).__name__}, expected a JSON object")
+                yield where, record
+    except OSError as error:
+        raise ManifestError(f"{path}: cannot be read ({error.strerror}); expected a JSONL file") from error
+
+
+def text_field(where: str, record: Mapping[str, Any], key: str, *, default: str | None = None) -> str:
+    """Return a text; without a default it must be there, and an id must not be empty.
+
+    Raises:
+        ManifestError: It is missing, or something else.
+    """
+    value = record.get(key, default)
+    if not isinstance(value, str):
+        found = shown(value) if key in record else "missing"
+        raise ManifestError(f"{where}: {key!r} is {found}, expected a string")
+    if key == "id" and not value:
+        raise ManifestError(f"{where}: 'id' is empty, expected a name that is unique in the file")
+    return value
+
+
+def references_field(where: str, record: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    """Return a list of texts that is not empty.
+
+    Raises:
+        ManifestError: It is missing, or something else.
+    """
+    value = record.get(key)
+    if not isinstance(value, list) or not value or not all(isinstance(text, str) for text in value):
+        found = shown(value) if key in record else "missing"
+        raise ManifestError(
+            f'{where}: {key!r} is {found}, expected a list of strings like ["the true text"]; '
+            "an empty string is a legal reference, null is not"
+        )
+    return tuple(value)
+
+
+def groups_field(where: str, record: Mapping[str, Any]) -> dict[str, str]:
+    """Return the groups that a line names, {} where it names none.
+
+    Raises:
+        ManifestError: They are no object of texts.
+    """
+    groups = record.get("groups", {})
+    if not isinstance(groups, dict) or not all(isinstance(label, str) for label in groups.values()):
+        raise ManifestError(f"{where}: 'groups' is {shown(groups)}, expected an object of strings, e.g. a speaker")
+    return groups
+
+
+def seconds_field(where: str, record: Mapping[str, Any], key: str, *, minimum: float | None) -> float | None:
+    """Return a time in seconds, None where there is none; it must be at least `minimum`, or above 0.
+
+    Raises:
+        ManifestError: It is no number, or too small.
+    """
+    value = record.get(key)
+    if value is None:
+        return None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not (value >= minimum if minimum is not None else value > 0):
+        bound = f">= {minimum:g}" if minimum is not None else "> 0"
+        raise ManifestError(f"{where}: sample {record.get('id')!r}: {key} is {shown(value)}, expected {bound}")
+    return float(value)
+
+
+def refuse_doubled(seen: dict[str, str], sample_id: str, where: str) -> None:
+    """Note where an id stands.
+
+    Raises:
+        ManifestError: It stands somewhere else already.
+    """
+    if sample_id in seen:
+        raise ManifestError(f"{where}: id {sample_id!r} stands already in {seen[sample_id]}, expected each id once")
+    seen[sample_id] = where
+
+
+def shown(value: Any) -> str:
+    """Return a value for a message, cut short."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else text[:57] + "..."
