@@ -14,6 +14,8 @@ default named), `version` (default "1"), `normalizer`, `description`, `source`, 
 samples).
 """
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -77,83 +79,127 @@ def task_files(folder: Path) -> dict[str, type[Task]]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """The fields of a YAML file, and where each stands."""
+
+    path: Path
+    values: Mapping[str, Any]
+    lines: Mapping[str, int]  # field to the line of its name
+
+    def where(self, field: str) -> str:
+        """Return file and line of a field, for messages."""
+        return f"{self.path}:{self.lines.get(field, 1)}: field {field!r}"
+
+    def text(self, field: str) -> str:
+        """Return a text, "" where the field is not there."""
+        value = self.values.get(field, "")
+        if not isinstance(value, str):
+            raise RequestError(f"{self.where(field)} is {value!r}, expected text; put it in quotes")
+        return value
+
+    def texts(self, field: str) -> tuple[str, ...]:
+        """Return a list of texts, () where the field is not there."""
+        return self.list_of_texts(field, self.values.get(field, []))
+
+    def list_of_texts(self, field: str, value: Any) -> tuple[str, ...]:
+        """Return a value of a field as a list of texts."""
+        if not isinstance(value, list):
+            raise RequestError(f"{self.where(field)} is {value!r}, expected a list like [a, b]")
+        odd = [item for item in value if not isinstance(item, str)]
+        if odd:  # YAML reads a bare yes, no or 1 as something else than text
+            raise RequestError(f"{self.where(field)} holds {odd[0]!r}, expected text; put it in quotes")
+        return tuple(value)
+
+    def mapping(self, field: str, expected: str) -> dict[str, Any]:
+        """Return a mapping, {} where the field is not there."""
+        value = self.values.get(field, {})
+        if not isinstance(value, dict):
+            raise RequestError(f"{self.where(field)} is {value!r}, expected {expected}")
+        return {str(key): one for key, one in value.items()}
+
+
 def _class_of_yaml(path: Path) -> type[Task]:
     facts = _read_facts(path)
-    manifests = facts["manifest"] if isinstance(facts["manifest"], dict) else {_SINGLE_SPLIT: facts["manifest"]}
-    splits = tuple(str(split) for split in manifests)
+    is_one = not isinstance(facts.values["manifest"], dict)
+    manifests = {_SINGLE_SPLIT: facts.text("manifest")} if is_one else facts.mapping("manifest", "split: file")
+    splits = tuple(manifests)
+    sizes = facts.mapping("official_sizes", "split: number of samples")
+    for size in sizes.values():
+        if not isinstance(size, int):
+            raise RequestError(f"{facts.where('official_sizes')} holds {size!r}, expected split: number of samples")
     attributes = {
-        **{field: facts[field] for field in (*_TEXTS, "kind") if field in facts},
-        "language": primary_subtag(facts.get("language", "")),
-        "answer_language": primary_subtag(facts.get("answer_language", "")),
-        "version": str(facts.get("version", "1")),
+        **{field: facts.text(field) for field in (*_TEXTS, "kind") if field in facts.values},
+        "language": primary_subtag(facts.text("language")),
+        "answer_language": primary_subtag(facts.text("answer_language")),
+        "version": str(facts.values.get("version", "1")),
         "splits": splits,
         "default_splits": (_SINGLE_SPLIT,) if _SINGLE_SPLIT in splits else splits,
-        "metrics": _strings(path, "metrics", facts["metrics"]),
-        "choices": _strings(path, "choices", facts.get("choices", [])),
-        "aliases": _aliases(path, facts),
-        "official_sizes": {str(split): size for split, size in facts.get("official_sizes", {}).items()},
-        "manifests": {str(split): path.parent / str(file) for split, file in manifests.items()},
+        "metrics": facts.texts("metrics"),
+        "choices": facts.texts("choices"),
+        "aliases": _aliases(facts),
+        "official_sizes": sizes,
+        "manifests": {split: path.parent / str(file) for split, file in manifests.items()},
         "__doc__": f"The task of {path}.",
         "__module__": ManifestTask.__module__,
     }
-    if facts.get("extractor"):
-        create_extractor(facts["extractor"])  # raises now what would otherwise show when all samples are done
-    for name in attributes["metrics"]:
-        metric_registry.get(name)
+    for field, look_up in (("extractor", create_extractor), ("metrics", metric_registry.get)):
+        for name in facts.texts(field) if field == "metrics" else filter(None, [facts.text(field)]):
+            _known(facts, field, name, look_up)
     return type("ManifestTask", (ManifestTask,), attributes)
 
 
-def _read_facts(path: Path) -> dict[str, Any]:
-    """Return the fields of a YAML file, each known and of its type.
+def _known(facts: _Facts, field: str, name: str, look_up: Callable[[str], Any]) -> None:
+    """Look a name up now; else its error would show when all samples are done."""
+    try:
+        look_up(name)
+    except RequestError as error:
+        raise type(error)(f"{facts.where(field)}: {error}") from error
+
+
+def _read_facts(path: Path) -> _Facts:
+    """Return the fields of a YAML file, each known, and the required ones there.
 
     Raises:
-        RequestError: One is missing, unknown, or of another type.
+        RequestError: One is missing, unknown, or comes twice.
     """
     try:
-        facts = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: no UTF-8, or something like the date 2026-13-45
+        text = path.read_text(encoding="utf-8")
+        values, tree = yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, or a date like 2026-13-45
         raise RequestError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
-    if not isinstance(facts, dict):
-        raise RequestError(f"{path}: expected fields like name and kind, found {type(facts).__name__}")
-    for field in facts:
-        if field not in (*_REQUIRED, *_OPTIONAL):
-            known = ", ".join((*_REQUIRED, *_OPTIONAL))
-            raise unknown_name(f"field of {path}", str(field), [*_REQUIRED, *_OPTIONAL], listing=f"fields: {known}")
+    if not isinstance(values, dict) or not isinstance(tree, yaml.MappingNode):
+        raise RequestError(f"{path}: expected fields like name and kind, found {type(values).__name__}")
+    lines: dict[str, int] = {}
+    for node, _ in tree.value:
+        line = node.start_mark.line + 1
+        if node.value in lines:
+            raise RequestError(f"{path}:{line}: field {node.value!r} stands in line {lines[node.value]} already")
+        lines[str(node.value)] = line
+    known = (*_REQUIRED, *_OPTIONAL)
+    for field in values:
+        if field not in known:
+            where = f"field of {path}:{lines.get(str(field), 1)}"
+            raise unknown_name(where, str(field), known, listing=f"fields: {', '.join(known)}")
     for field in _REQUIRED:
-        if not facts.get(field):
+        if not values.get(field):
             raise RequestError(f"{path}: field {field!r} is missing; required: {', '.join(_REQUIRED)}")
-    if facts["kind"] not in KINDS:
-        raise unknown_name(f"kind in {path}:", str(facts["kind"]), KINDS, listing=f"kinds: {', '.join(KINDS)}")
-    for field in _TEXTS:
-        if not isinstance(facts.get(field, ""), str):
-            raise RequestError(f"{path}: field {field!r} is {facts[field]!r}, expected text; put it in quotes")
-    sizes = facts.get("official_sizes", {})
-    if not isinstance(sizes, dict) or not all(isinstance(size, int) for size in sizes.values()):
-        raise RequestError(f"{path}: field 'official_sizes' is {sizes!r}, expected split: number of samples")
+    facts = _Facts(path, values, lines)
+    if facts.values["kind"] not in KINDS:
+        where = f"kind in {path}:{lines['kind']}:"
+        raise unknown_name(where, str(facts.values["kind"]), KINDS, listing=f"kinds: {', '.join(KINDS)}")
     return facts
 
 
-def _strings(path: Path, field: str, value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        raise RequestError(f"{path}: field {field!r} is {value!r}, expected a list like [a, b]")
-    odd = [item for item in value if not isinstance(item, str)]
-    if odd:  # YAML reads a bare yes, no or 1 as something else than text
-        raise RequestError(f"{path}: field {field!r} holds {odd[0]!r}, expected text; put it in quotes")
-    return tuple(value)
-
-
-def _aliases(path: Path, facts: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+def _aliases(facts: _Facts) -> dict[str, tuple[str, ...]]:
     """Return choice to other ways of saying it."""
-    aliases = facts.get("aliases", {})
-    if not isinstance(aliases, dict):
-        raise RequestError(f"{path}: field 'aliases' is {aliases!r}, expected choice: [other name, …]")
+    choices = facts.texts("choices")
+    aliases = facts.mapping("aliases", "choice: [other name, …]")
     for choice in aliases:
-        if choice not in facts.get("choices", []):
-            known = [one for one in facts.get("choices", []) if isinstance(one, str)]
-            raise unknown_name(
-                f"choice in 'aliases' of {path}:", str(choice), known, listing=f"choices: {', '.join(known)}"
-            )
-    return {choice: _strings(path, f"aliases: {choice}", names) for choice, names in aliases.items()}
+        if choice not in choices:
+            listing = f"choices: {', '.join(choices)}"
+            raise unknown_name(f"choice in {facts.where('aliases')}:", choice, choices, listing=listing)
+    return {choice: facts.list_of_texts("aliases", names) for choice, names in aliases.items()}
 
 
 def _class_of_python(path: Path) -> type[Task]:

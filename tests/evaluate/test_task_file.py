@@ -69,6 +69,13 @@ def test_a_yaml_task_is_evaluated_like_any_other(
         (("language: en", "language: [en]"), "field 'language' is ['en'], expected text".replace("[", r"\[")),
         (("language: en", "normalizer: 2026-13-45"), "not valid YAML"),
         (("language: en", "official_sizes: 5"), "'official_sizes' is 5, expected split: number of samples"),
+        (("language: en", "official_sizes: {test: many}"), "'official_sizes' holds 'many', expected split: number"),
+        (("language: en", "version: '2'\nversion: '3'"), r"yaml:4: field 'version' stands in line 3 already"),
+        (("language: en", "extractor: nearest"), r"yaml:3: field 'extractor': unknown extractor 'nearest'"),
+        (("language: en", "aliases: [pot]"), r"yaml:3: field 'aliases' is \['pot'\], expected choice"),
+        (("language: en", "aliases: {kettel: [pot]}"), r"yaml:3: field 'aliases': 'kettel'; did you mean 'kettle'"),
+        (("language: en", "aliases: {kettle: pot}"), r"yaml:3: field 'aliases' is 'pot', expected a list"),
+        (("[kettle, tap, knife]", "[kettle, tap, 3]"), r"kitchen\.yaml:6: field 'choices' holds 3, expected text"),
     ],
 )
 def test_a_wrong_field_is_an_error_that_names_it(kitchen: Path, change: tuple[str, str], message: str) -> None:
@@ -189,3 +196,11 @@ def test_the_signature_says_how_answers_are_read_out(otoscope: Command, write_js
     task.write_text(task.read_text().replace("exact", "exakt"))
     result = otoscope("score", "--task", task, "--predictions", answers, "--model-name", "x")
     assert (result.status, "unknown extractor 'exakt'; did you mean 'exact'" in result.stderr) == (2, True)
+
+
+def test_other_names_of_a_choice_are_read_as_it(kitchen: Path) -> None:
+    kitchen.write_text(KITCHEN + "aliases: {kettle: [water boiler]}\n")
+    task = load_task_class(kitchen)(Path())
+    sample = task.read_split("test").samples[0]
+    assert task.extract_answer(sample, "This is a water boiler.") == "kettle"
+    assert task.extract_answer(sample, "a water boiler or a tap") is None
