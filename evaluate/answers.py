@@ -5,7 +5,7 @@ What a rule cannot read is unparsed (None), and so wrong.
 exact        the text is a choice letter for letter, but for white space at both ends
 normalized   … but for case, punctuation and spacing, or is another name of it that the task lists
 letter       the text names one option by its letter, A for the first choice: "B", "(b) tap", "The answer is B."
-named        the text is a choice, or exactly one choice stands in it as whole words, by whatever name
+named        the text is a choice, or exactly one choice stands in it as whole words, by whatever name, and no "not"
 closest      the choice whose spelling is nearest, if it is near enough and no other is as near
 """
 
@@ -34,6 +34,10 @@ class Extractor(Protocol):
 
 
 DEFAULT_EXTRACTOR = "named"
+# In what stands around a named choice: then what is named may be what it is not.
+_NEGATIONS = frozenset(
+    {"not", "no", "neither", "nor", "never", "without", "isn", "wasn", "doesn", "aren", "cannot", "don"}
+)
 # A letter by itself or with what follows it in lists, at the start; or behind a phrase that announces it. A bare one
 # must be a capital, or have nothing behind it: "a.m." and "the answer is a tap" name no option.
 _OPEN, _CLOSE = r"[*_`\"']{0,4}", r"[*_`]{1,4}"
@@ -118,7 +122,7 @@ def extract_choice(text: str, choices: Sequence[str], aliases: Aliases = NO_ALIA
         if f" {form} " in rest:
             named.add(by_plain[form])
             rest = rest.replace(f" {form} ", " \0 ")
-    return named.pop() if len(named) == 1 else None
+    return named.pop() if len(named) == 1 and _NEGATIONS.isdisjoint(rest.split()) else None
 
 
 def closest_choice(text: str, choices: Sequence[str], aliases: Aliases = NO_ALIASES) -> str | None:

@@ -16,6 +16,8 @@ from evaluate.errors import CorpusError, ManifestError
 from evaluate.manifest import Row
 from evaluate.types import AudioRef
 
+_TEST_PARTS = frozenset({"test", "eval", "evaluation"})
+_OTHER_PARTS = frozenset({"dev", "development", "train", "training", "val", "valid", "validation"})
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 
 
@@ -25,6 +27,7 @@ class CorpusRows:
 
     rows: Sequence[Row]
     untranscribed: tuple[str, ...] = ()  # ids with audio that the corpus's lists say nothing of
+    unassigned: tuple[str, ...] = ()  # ids of lines that are of no split
 
 
 def find_folder(parent: Path, names: Sequence[str]) -> Path:
@@ -107,25 +110,37 @@ def read_table(
         header: Names of the columns, for files that have none.
 
     Raises:
-        ManifestError: The file cannot be read, lacks a column, or a row has too few cells.
+        ManifestError: The file cannot be read, lacks a column, or a row has too few cells, too many, or a quotation
+            mark without its other.
     """
     lines = read_text(path).split("\n")  # not splitlines: U+2028 and its like stand inside of sentences
     quoting: Literal[0, 3] = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
     reader: csv.DictReader[str] = csv.DictReader(
-        (line + "\n" for line in lines), header and tuple(header), delimiter=delimiter, quoting=quoting
+        (line + "\n" for line in lines),
+        header and tuple(header),
+        delimiter=delimiter,
+        quoting=quoting,
+        strict=True,  # else an unbalanced mark swallows the rows behind it
     )
-    missing = [column for column in columns if column not in (reader.fieldnames or ())]
-    if missing:
+    try:
+        missing = [column for column in columns if column not in (reader.fieldnames or ())]
+        if missing:
+            raise ManifestError(
+                f"{path}: lacks the column {missing[0]!r}, found {', '.join(reader.fieldnames or ['nothing'])[:200]}; "
+                "is it the corpus's own file?"
+            )
+        for cells in reader:
+            where = f"{path}:{reader.line_num}"
+            short = [column for column in columns if cells[column] is None]
+            if short:
+                raise ManifestError(f"{where}: has no cell for {short[0]!r}, expected {', '.join(columns)}")
+            if None in cells and header is None:
+                raise ManifestError(f"{where}: has more cells than there are columns, {len(reader.fieldnames or ())}")
+            yield where, {key: cell or "" for key, cell in cells.items() if isinstance(key, str)}
+    except csv.Error as error:
         raise ManifestError(
-            f"{path}: lacks the column {missing[0]!r}, found {', '.join(reader.fieldnames or ['nothing'])}; is it the "
-            "corpus's own file?"
-        )
-    for cells in reader:
-        where = f"{path}:{reader.line_num}"
-        short = [column for column in columns if cells[column] is None]
-        if short:
-            raise ManifestError(f"{where}: has no cell for {short[0]!r}, expected {', '.join(columns)}")
-        yield where, {key: (cell or "").rstrip("\r") for key, cell in cells.items() if isinstance(key, str)}
+            f"{path}:{reader.line_num}: cannot be read ({error}); restore the corpus's own file"
+        ) from error
 
 
 def audio_by_stem(paths: Iterable[Path]) -> dict[str, Path]:
@@ -171,18 +186,37 @@ def paired_rows(
     return CorpusRows(rows, tuple(sorted(audio.keys() - transcripts.keys())))
 
 
-def rows_of_split(rows: Sequence[Row], names: Sequence[str]) -> list[Row]:
-    """Return the rows whose own `split` or `source` holds one of the names as whole words.
+def is_of_split(row: Row, names: Sequence[str], others: Iterable[str]) -> bool:
+    """Whether a line of a list is of a split.
 
-    `librispeech_test_clean` holds `test-clean`.
+    A line's own `split` names it, but for case and marks. A `source` such as `librispeech_test_clean` holds the name as
+    whole words, is not the name of another split, and names no other part beside it: `covost_en_zh_dev` is not of
+    `en-zh`, whose part is the test part.
+
+    Args:
+        row: The line.
+        names: What the split may be called.
+        others: Names of the task's other splits.
     """
-    wanted = [f"-{_dashed(name)}-" for name in names]
-    return [row for row in rows if any(name in f"-{_dashed(row.split)}-" for name in wanted)]
+    if row.split:
+        return canonical(row.split) in map(canonical, names)
+    said = _words(row.source)
+    if said in map(_words, names):
+        return True
+    return said not in map(_words, others) and any(_holds(said, _words(name)) for name in names)
+
+
+def _holds(said: list[str], name: list[str]) -> bool:
+    """Whether words hold those of a split's name, and beside them no part of a corpus that is another one."""
+    places = [start for start in range(len(said) - len(name) + 1) if said[start : start + len(name)] == name]
+    own_part = _TEST_PARTS if _OTHER_PARTS.isdisjoint(name) and _TEST_PARTS.isdisjoint(name) else frozenset()
+    parts = _TEST_PARTS | _OTHER_PARTS
+    return any(parts.intersection(said[:start] + said[start + len(name) :]) <= own_part for start in places)
 
 
 def name_no_split(rows: Sequence[Row]) -> bool:
     """Whether no row says of which split it is: then all are of the one that is asked for."""
-    return not any(row.split for row in rows)
+    return not any(row.split or row.source for row in rows)
 
 
 def merged(rows: Iterable[Row], combine: Callable[[Row, Row], Row]) -> list[Row]:
@@ -193,5 +227,5 @@ def merged(rows: Iterable[Row], combine: Callable[[Row, Row], Row]) -> list[Row]
     return list(found.values())
 
 
-def _dashed(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+def _words(name: str) -> list[str]:
+    return re.sub(r"[\W_]+", " ", name.lower()).split()

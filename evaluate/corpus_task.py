@@ -10,9 +10,10 @@ from functools import cached_property
 from pathlib import Path
 
 from evaluate.answers import match_choice
-from evaluate.corpus import CorpusRows, find_folder, name_no_split, rows_of_split
-from evaluate.errors import CorpusAbsentError, ManifestError, RequestError
+from evaluate.corpus import CorpusRows, find_folder, is_of_split, name_no_split
+from evaluate.errors import CorpusAbsentError, ManifestError, ProtocolError, RequestError
 from evaluate.folders import home_or_cache
+from evaluate.jsonl import refuse_doubled
 from evaluate.manifest import Row, as_texts, read_manifest
 from evaluate.protocols import render_prompt
 from evaluate.task import Coverage, Split, Task
@@ -113,22 +114,32 @@ class CorpusTask(Task):
         return replace(sample, prompt=self._prompt(row, sample, split))
 
     def remarks(self, split: str) -> list[str]:
-        if not (self.protocol and self.choices_of(split)) or self.is_listed:
-            return []
-        return [
-            f"{self.protocol_name} compares labels letter for letter; here they are spelt as in the corpus, that "
-            "evaluation's own list (--manifest) may spell them otherwise"
-        ]
+        found = []
+        if self.protocol and self.choices_of(split) and not self.is_listed:
+            found.append(
+                f"{self.protocol_name} compares labels letter for letter; here they are spelt as in the corpus, that "
+                "evaluation's own list (--manifest) may spell them otherwise"
+            )
+        if self.dataset is not None and not self.dataset.split and name_no_split(self._dataset_rows(split)):
+            found.append("the dataset does not say that its rows are of this split; they are taken for it")
+        return found
+
+    def covers(self, split: str) -> bool:
+        """Whether the protocol asked for is of this split too."""
+        del split
+        return True
 
     def spoken_language(self, split: str) -> str:
         """Return the language of a split's speech; "" where each row names its own, or there is none."""
         return self.language if self.answer_language else self.language_of(split)
 
     def read_split(self, split: str) -> Split:
+        if self.protocol and not self.covers(split):
+            raise ProtocolError(f"protocol {self.protocol_name!r} does not cover {self.name}:{split}")
         if self.dataset is not None:
-            return self._split(split, CorpusRows(self._rows_of_dataset(split)))
+            return self._split(split, self._chosen(self._dataset_rows(split), split))
         if self._listed is not None:
-            return self._split(split, CorpusRows(self._rows_of_list(split)))
+            return self._split(split, self._chosen(self._listed, split))
         if split not in self.corpus_splits():
             if self.root.is_dir() and split not in self.splits:
                 raise self.unknown_split(split, self.present_splits())
@@ -156,7 +167,7 @@ class CorpusTask(Task):
         if self._listed is not None:
             if name_no_split(self._listed):
                 return self.default_splits if len(self.default_splits) == 1 else ()
-            return tuple(split for split in self.splits if self._rows_of_list(split))
+            return tuple(split for split in self.splits if self._chosen(self._listed, split).rows)
         there = self.corpus_splits()
         return (*(split for split in self.splits if split in there), *sorted(set(there) - set(self.splits)))
 
@@ -189,13 +200,11 @@ class CorpusTask(Task):
     def _listed(self) -> list[Row] | None:
         """The manifest's rows; None where the corpus is read from its own folders."""
         names = self.evaluation_lists or (f"{self.name}_eval.jsonl",)
-        there = [path for name in names for path in (self.data_dir / name, *sorted(self.data_dir.glob(f"*/{name}")))]
-        found = [path for path in there if path.is_file()]
+        found = [path for name in names for path in self._places_of_list(name)[:1]]
         paths = [self.manifest] if self.manifest else [] if self.corpus_splits() else found
         if not paths:
             return None
         fields = (*self.reference_fields, *filter(None, map(self.reference_field, self.splits)))
-        doubled = self.merges_rows
         return [
             row
             for path in paths
@@ -203,23 +212,39 @@ class CorpusTask(Task):
                 path,
                 data_dir=self.data_dir,
                 reference_fields=fields,
-                doubled=doubled,
+                doubled=True,  # an id may stand in several splits: it is unique in each
                 multilabel=self.multilabel,
             )
         ]
 
-    def _rows_of_list(self, split: str) -> list[Row]:
-        listed = self._listed or []
-        if name_no_split(listed) or len(self.splits) == 1:  # then `source` says something else
-            return listed
-        return rows_of_split(listed, self._names_of(split))
+    def _places_of_list(self, name: str) -> list[Path]:
+        """Return where a list of that evaluation is: in the data folder, or in one of its own folders."""
+        places = [self.data_dir / name, *sorted(self.data_dir.glob(f"*/{name}"))]
+        return [path for path in places if path.is_file()]
 
-    def _rows_of_dataset(self, split: str) -> list[Row]:
+    def _chosen(self, rows: list[Row], split: str) -> CorpusRows:
+        """Return the rows of a split, and the ids of those that are of no split at all."""
+        if name_no_split(rows):
+            return CorpusRows(rows)
+        known = {one: self._names_of(one) for one in (split, *self.splits)}
+        of_split = {
+            one: [row for row in rows if is_of_split(row, names, known.keys() - {one})] for one, names in known.items()
+        }
+        assigned = {id(row) for found in of_split.values() for row in found}
+        if not assigned and self.default_splits == (split,) and not any(row.split for row in rows):
+            return CorpusRows(rows)  # `source` says something else
+        unassigned = tuple(row.id for row in rows if id(row) not in assigned)
+        return CorpusRows(of_split[split], unassigned=unassigned)
+
+    def _dataset_rows(self, split: str) -> list[Row]:
         from evaluate.hf_datasets import read_dataset
 
         assert self.dataset is not None
-        return read_dataset(
-            self.dataset,
+        if split in self._read_before:
+            return self._read_before[split]
+        limit = None if self.merges_rows or not self.dataset.streaming else self.dataset.limit
+        self._read_before[split] = read_dataset(
+            replace(self.dataset, limit=limit),
             wanted_split=split,
             split_names=(*self.split_names.get(split, ()), *self.dataset_splits(split)),
             id_columns=self.id_fields,
@@ -227,6 +252,12 @@ class CorpusTask(Task):
             reference_columns=tuple(filter(None, (self.reference_field(split), *self.reference_fields))),
             cache_dir=home_or_cache("OTOSCOPE_DATASETS", "datasets"),
         )
+        return self._read_before[split]
+
+    @cached_property
+    def _read_before(self) -> dict[str, list[Row]]:
+        """Rows of the dataset by split: reading them may fetch."""
+        return {}
 
     def _names_of(self, split: str) -> tuple[str, ...]:
         return (split, *self.split_names.get(split, ()))
@@ -237,14 +268,22 @@ class CorpusTask(Task):
         if self.is_listed:
             rows = self.prepared(rows, split)
         self._check_language(rows, split)
+        _refuse_doubled(rows)
         heard = [row for row in rows if row.has_audio]
         labels_only = self.labels_only and not heard
         if not heard and not (labels_only and rows):
             raise self._nothing_here(split, rows)
         missing = tuple(row.id for row in rows if not row.has_audio)
-        official = self.official_size(split, rows)
-        samples = tuple(self.sample_of(row, split) for row in (rows if labels_only else heard))
-        return Split(split, samples, Coverage(len(samples), official, missing, found.untranscribed, labels_only))
+        kept = rows if labels_only else [row for row in rows if row.has_audio or row.id in self.answered]
+        coverage = Coverage(
+            found=len(kept),
+            official=self.official_size(split, rows),
+            missing_audio=missing,
+            untranscribed=found.untranscribed,
+            labels_only=labels_only,
+            unassigned=found.unassigned,
+        )
+        return Split(split, tuple(self.sample_of(row, split) for row in kept), coverage)
 
     def _check_language(self, rows: list[Row], split: str) -> None:
         spoken = self.spoken_language(split)
@@ -261,10 +300,11 @@ class CorpusTask(Task):
             return self.not_here(
                 split, f"none of its {len(rows)} audio files is there{first}" if rows else "it has no samples"
             )
+        where = "dataset" if self.dataset is not None else "manifest"
         what = (
-            f"none of the manifest's {len(rows)} audio files is there{first}"
+            f"none of the {where}'s {len(rows)} audio files is there{first}"
             if rows
-            else "the manifest has no line of it"
+            else f"the {where} has no line of it"
         )
         return CorpusAbsentError(
             f"{self.name}:{split}: {what}; paths are taken relative to the manifest or to --data-dir, and splits from "
@@ -272,7 +312,7 @@ class CorpusTask(Task):
         )
 
     def _prompt(self, row: Row, sample: Sample, split: str) -> str:
-        own = row.fields.get("prompt")
+        own = row.fields.get("prompt") if row.source and self.dataset is None else None
         if self.protocol_name == "qwen2-audio" and isinstance(own, str):
             return own  # that evaluation's prompts stand in its lists
         if self.protocol:
@@ -290,6 +330,12 @@ class CorpusTask(Task):
                 f"{row.where}: sample {row.id!r}: reference {reference!r} is none of the choices: {', '.join(choices)}"
             )
         return choice
+
+
+def _refuse_doubled(rows: list[Row]) -> None:
+    seen: dict[str, str] = {}
+    for row in rows:
+        refuse_doubled(seen, row.id, row.where)
 
 
 def _archives_hint(folder: Path) -> str:

@@ -47,6 +47,7 @@ class Row:
     question: str = ""
     source_text: str = ""  # what is said, where the references are its translation
     split: str = ""  # as the line names it, "" if it does not
+    source: str = ""  # where that evaluation's list says that it is from, e.g. "librispeech_test_clean"
     groups: Mapping[str, str] = field(default_factory=dict)
     turns: tuple[Turn, ...] = ()  # of a conversation, before the question
     fields: Mapping[str, Any] = field(default_factory=dict)  # the line's other fields, as they came
@@ -170,7 +171,7 @@ def _qwen_row(where: str, record: dict[str, Any], folders: tuple[Path, ...]) -> 
         audio=(AudioRef(_resolve(audio, folders)),),
         references=references_field(where, {"gt": references}, "gt"),
         question=text_field(where, record, "question", default=""),
-        split=text_field(where, record, "source"),
+        source=text_field(where, record, "source"),
         fields={key: value for key, value in record.items() if key not in ("audio", "gt", "source", "question")},
     )
 
@@ -184,7 +185,7 @@ def _query_row(where: str, record: dict[str, Any], folders: tuple[Path, ...]) ->
         audio=tuple(AudioRef(_resolve(one, folders)) for one in _paths(where, record)),
         references=("",),
         question=text.strip(),
-        split=text_field(where, record, "source", default=""),
+        source=text_field(where, record, "source", default=""),
         fields={key: value for key, value in record.items() if key not in ("id", "audio", "query", "source")},
     )
 

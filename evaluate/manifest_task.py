@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from evaluate.corpus import CorpusRows, name_no_split, rows_of_split
+from evaluate.corpus import CorpusRows
 from evaluate.corpus_task import CorpusTask
 from evaluate.manifest import Row, read_manifest
 from evaluate.task import Split
@@ -39,6 +39,6 @@ class ManifestTask(CorpusTask):
         return super().official_size(split, rows) or len(rows)
 
     def read_corpus(self, split: str) -> CorpusRows:
-        rows = read_manifest(self.manifests[split], data_dir=self.data_dir)
+        rows = read_manifest(self.manifests[split], data_dir=self.data_dir, doubled=True)
         is_shared = list(self.manifests.values()).count(self.manifests[split]) > 1
-        return CorpusRows(rows_of_split(rows, [split]) if is_shared and not name_no_split(rows) else rows)
+        return self._chosen(rows, split) if is_shared else CorpusRows(rows)

@@ -29,6 +29,11 @@ class ModelAdapter(ABC):
         return {}
 
     @property
+    def answered(self) -> frozenset[str]:
+        """Ids of the samples that it has answers for already: their audio need not be here."""
+        return frozenset()
+
+    @property
     def device(self) -> str:
         """Where it runs; recorded, but not what determines an answer."""
         return "cpu"

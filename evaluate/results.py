@@ -135,7 +135,7 @@ def corpus_fingerprint(samples: Sequence[Sample]) -> str:
     """
     running = hashlib.sha256()
     for sample in samples:
-        audio = [(ref.path.name, file_digest(ref.path), ref.start_s, ref.duration_s) for ref in sample.audio]
+        audio = [(file_digest(ref.path), ref.start_s, ref.duration_s) for ref in sample.audio]
         item = [sample.id, sample.prompt, sample.references, sample.choices, sample.language, audio]
         if sample.turns:
             item.append([(turn.role, turn.text, turn.num_clips) for turn in sample.turns])

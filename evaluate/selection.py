@@ -117,13 +117,14 @@ def _task(task_class: type[Task], model: ModelAdapter, settings: SelectionSettin
         dataset=settings.dataset,
         protocol=settings.protocol,
         labels_only=model.sample_rate_hz is None,
+        answered=model.answered,
     )
 
 
 def _read(task: Task, split_name: str | None, notice: Notice) -> list[Split]:
     """Read the splits of a task that were asked for, and name those that are left out."""
     splits = [task.read_split(split_name)] if split_name else task.read_default_splits()
-    for split in splits:
+    for split in splits if task.dataset is None else ():  # what a dataset holds is known when it is read
         if split.name not in (*task.splits, *task.present_splits()):
             raise task.unknown_split(split.name, task.present_splits())
     for name in task.default_splits if not split_name else ():

@@ -1,8 +1,10 @@
 """Speech recognition: what LibriSpeech, AISHELL, Common Voice and their like share."""
 
+from collections.abc import Mapping
+
 from evaluate.corpus_task import CorpusTask
 from evaluate.metrics.error_rate import SPACELESS
-from evaluate.protocols import ASR
+from evaluate.protocols import ASR, Protocol
 
 
 class SpeechTask(CorpusTask):
@@ -11,7 +13,7 @@ class SpeechTask(CorpusTask):
     kind = "asr"
     metrics: tuple[str, ...] = ("wer", "cer", "ser")
     prompt = "Transcribe the {language_name} speech."
-    protocols = ASR
+    protocols: Mapping[str, Protocol] = ASR
 
     def metrics_of(self, split: str) -> tuple[str, ...]:
         metrics = super().metrics_of(split)

@@ -1,7 +1,7 @@
 """What a benchmark is: splits of samples, the metrics they are scored by, and how an answer is read out of a text."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,12 +27,14 @@ class Coverage:
     official: int | None  # None: no official size is known
     missing_audio: tuple[str, ...] = ()  # ids with a transcript but no audio
     untranscribed: tuple[str, ...] = ()  # ids with audio but no transcript
+    unassigned: tuple[str, ...] = ()  # ids of lines of a list that are of no known split
     labels_only: bool = False  # no audio is here, and none is needed: the model does not hear
 
     @property
     def is_complete(self) -> bool:
         """Whether nothing is known to be missing."""
-        return not self.missing_audio and not self.untranscribed and self.official in (None, self.found)
+        lacking = self.missing_audio or self.untranscribed or self.unassigned
+        return not lacking and self.official in (None, self.found)
 
     def describe(self) -> str:
         """Return one line for people, "" for a complete split."""
@@ -41,7 +43,11 @@ class Coverage:
         parts = ["no audio is here, only what it is held to"] if self.labels_only else []
         if self.official not in (None, self.found):
             parts.append(f"{self.found} of {self.official} official samples are here")
-        for what, ids in (("audio missing for", self.missing_audio), ("no transcript for", self.untranscribed)):
+        for what, ids in (
+            ("audio missing for", self.missing_audio),
+            ("no transcript for", self.untranscribed),
+            ("of no known split", self.unassigned),
+        ):
             if ids and not (self.labels_only and ids is self.missing_audio):
                 more = ", …" if len(ids) > NAMED_IDS else ""
                 parts.append(f"{what} {len(ids)}: {', '.join(ids[:NAMED_IDS])}{more}")
@@ -57,6 +63,8 @@ class Coverage:
             "missing_audio": list(self.missing_audio[:NAMED_IDS]),
             "n_untranscribed": len(self.untranscribed),
             "untranscribed": list(self.untranscribed[:NAMED_IDS]),
+            "n_unassigned": len(self.unassigned),
+            "unassigned": list(self.unassigned[:NAMED_IDS]),
         }
 
 
@@ -78,6 +86,7 @@ class Task(ABC):
         dataset: A dataset in Hugging Face form to read instead.
         protocol: Name of a published evaluation whose prompts, limits and scoring are used, "" for the sound ones.
         labels_only: Whether a split without any audio may be read, since nobody will listen.
+        answered: Ids of samples that are taken without their audio, since their answers are there already.
 
     Raises:
         ProtocolError: The protocol does not cover this task.
@@ -110,12 +119,14 @@ class Task(ABC):
         dataset: "DatasetSpec | None" = None,
         protocol: str = "",
         labels_only: bool = False,
+        answered: Collection[str] = (),
     ) -> None:
         self.data_dir = data_dir
         self.manifest = manifest
         self.dataset = dataset
         self.protocol_name = protocol
         self.labels_only = labels_only
+        self.answered = answered
         if protocol and protocol not in PROTOCOLS:
             raise unknown_name("protocol", protocol, PROTOCOLS, listing=f"protocols: {', '.join(PROTOCOLS)}")
         if protocol and protocol not in self.protocols:

@@ -21,12 +21,13 @@ from typing import Any
 
 import yaml
 
-from evaluate.answers import create_extractor
+from evaluate.answers import create_extractor, match_choice
 from evaluate.errors import RequestError
 from evaluate.manifest_task import ManifestTask
 from evaluate.metrics import registry as metric_registry
 from evaluate.python_file import class_in
 from evaluate.registry import unknown_name
+from evaluate.results import slug
 from evaluate.task import Task
 from evaluate.types import KINDS, primary_subtag
 
@@ -132,7 +133,7 @@ def _class_of_yaml(path: Path) -> type[Task]:
         **{field: facts.text(field) for field in (*_TEXTS, "kind") if field in facts.values},
         "language": primary_subtag(facts.text("language")),
         "answer_language": primary_subtag(facts.text("answer_language")),
-        "version": str(facts.values.get("version", "1")),
+        "version": _version(facts),
         "splits": splits,
         "default_splits": (_SINGLE_SPLIT,) if _SINGLE_SPLIT in splits else splits,
         "metrics": facts.texts("metrics"),
@@ -147,6 +148,13 @@ def _class_of_yaml(path: Path) -> type[Task]:
         for name in facts.texts(field) if field == "metrics" else filter(None, [facts.text(field)]):
             _known(facts, field, name, look_up)
     return type("ManifestTask", (ManifestTask,), attributes)
+
+
+def _version(facts: _Facts) -> str:
+    value = facts.values.get("version", "1")
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
+        raise RequestError(f"{facts.where('version')} is {value!r}, expected a number or text")
+    return str(value)
 
 
 def _known(facts: _Facts, field: str, name: str, look_up: Callable[[str], Any]) -> None:
@@ -185,6 +193,10 @@ def _read_facts(path: Path) -> _Facts:
         if not values.get(field):
             raise RequestError(f"{path}: field {field!r} is missing; required: {', '.join(_REQUIRED)}")
     facts = _Facts(path, values, lines)
+    if slug(facts.text("name")) != facts.values["name"]:
+        raise RequestError(
+            f"{facts.where('name')} is {values['name']!r}, expected letters, digits, dot, dash, underscore"
+        )
     if facts.values["kind"] not in KINDS:
         where = f"kind in {path}:{lines['kind']}:"
         raise unknown_name(where, str(facts.values["kind"]), KINDS, listing=f"kinds: {', '.join(KINDS)}")
@@ -199,7 +211,11 @@ def _aliases(facts: _Facts) -> dict[str, tuple[str, ...]]:
         if choice not in choices:
             listing = f"choices: {', '.join(choices)}"
             raise unknown_name(f"choice in {facts.where('aliases')}:", choice, choices, listing=listing)
-    return {choice: facts.list_of_texts("aliases", names) for choice, names in aliases.items()}
+    found = {choice: facts.list_of_texts("aliases", names) for choice, names in aliases.items()}
+    for choice, names in found.items():
+        if taken := [name for name in names if match_choice(name, choices) not in (None, choice)]:
+            raise RequestError(f"{facts.where('aliases')}: {taken[0]!r} of {choice!r} is another choice")
+    return found
 
 
 def _class_of_python(path: Path) -> type[Task]:

@@ -34,6 +34,10 @@ class Predictions(ModelAdapter):
         }
         return {"answers": digest(content)[:16]}  # no revision: a corrected file is the same system
 
+    @property
+    def answered(self) -> frozenset[str]:
+        return frozenset(self._hypotheses)
+
     def begin(self, task: Task, split: Split, asked: Sequence[Sample]) -> None:
         ids = {sample.id for sample in split.samples}
         missing = [sample.id for sample in asked if sample.id not in self._hypotheses]

@@ -9,7 +9,7 @@ The form of an item; its clip lies in a folder named by task and source:
 
 Source: Yang et al. 2024, "AIR-Bench: Benchmarking Large Audio-Language Models via Generative Comprehension";
 https://github.com/OFA-Sys/AIR-Bench. The list of the Qwen2-Audio evaluation (`airbench_level_3_eval.jsonl`) holds
-neither the answers nor which kind of audio a question is about: with it a split must be named.
+no answers; which kind of audio a question is about is told by the folder of its clip.
 """
 
 from pathlib import Path
@@ -46,6 +46,11 @@ class AirBenchChat(CorpusTask):
     @property
     def _meta(self) -> Path:
         return find_folder(self.root, ["Chat", "."]) / "Chat_meta.json"
+
+    def prepared(self, rows: list[Row], split: str) -> list[Row]:
+        """Return the rows of a split, whose kind of audio the name of the clip's folder tells."""
+        kinds = [_kind_of_audio(row.audio[0].path.parent.name) if row.audio else "" for row in rows]
+        return [row for row, kind in zip(rows, kinds, strict=True) if kind == split or kind not in self.splits]
 
     def read_corpus(self, split: str) -> CorpusRows:
         items = read_json(self._meta)

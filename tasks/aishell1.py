@@ -13,6 +13,7 @@ corpus has some audio without a transcript, which is left out and counted.
 
 from evaluate.corpus import CorpusRows, audio_files, paired_rows, read_transcripts, subfolders
 from evaluate.manifest import Row
+from evaluate.protocols import ASR
 from evaluate.speech_task import SpeechTask
 
 # Who speaks in the published evaluation splits: tells which transcripts lack their audio.
@@ -37,6 +38,7 @@ class Aishell1(SpeechTask):
     official_sizes = {"dev": 14326, "test": 7176, "train": 120098}
     default_splits = ("test",)
     metrics = ("cer", "ser")
+    protocols = {"qwen-audio": ASR["qwen-audio"]}
     top_folders = ("data_aishell",)
 
     def corpus_splits(self) -> tuple[str, ...]:

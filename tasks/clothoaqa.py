@@ -13,19 +13,19 @@ so the first metric, that of papers, stays below 1; in `accuracy` an answer that
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from evaluate.corpus import AUDIO_SUFFIXES, CorpusRows, canonical, merged, read_table
+from evaluate.corpus import AUDIO_SUFFIXES, CorpusRows, canonical, find_folder, merged, read_table
 from evaluate.corpus_task import CorpusTask
+from evaluate.errors import ManifestError
 from evaluate.manifest import Row
-from evaluate.metrics.agreement import YES_NO
 from evaluate.protocols import Protocol
 from evaluate.types import AudioRef, Sample
 
-_STARTS_YES_NO = re.compile(r"\W*(yes|no)\b", re.IGNORECASE)
+_YES_NO = re.compile(r"\b(yes|no)\b", re.IGNORECASE)
+_EXPLAINED = re.compile(r"\W*(?:yes|no)\b\s*(?:[^\w\s]|$)", re.IGNORECASE)  # "no idea" is no "no"
 
 
 class ClothoAQA(CorpusTask):
@@ -68,30 +68,65 @@ class ClothoAQA(CorpusTask):
 
     def prepared(self, rows: list[Row], split: str) -> list[Row]:
         """Return one row per clip and question, with the answers of all annotators."""
-        named = (replace(row, id=_question_id(row), audio=tuple(map(self._found, row.audio))) for row in rows)
-        return merged(named, lambda one, other: replace(one, references=one.references + other.references))
+        listed = {ref.path.name for row in rows for ref in row.audio}
+        named = (
+            replace(row, id=_question_id(row), audio=tuple(self._found(ref, listed) for ref in row.audio))
+            for row in rows
+        )
+        return merged(named, _with_answers_of)
 
     def groups_of(self, row: Row) -> dict[str, str]:
         return {"recording": row.audio[0].path.name}
 
     def extract_answer(self, sample: Sample, text: str) -> str | None:
-        """Return yes or no where the answer to such a question starts so ("No, only one."); else the whole text."""
-        is_yes_no = not YES_NO.isdisjoint(reference.lower() for reference in sample.references)
-        first = _STARTS_YES_NO.match(text) if is_yes_no and not self.protocol else None
-        return first[1].lower() if first else text
+        """Return yes or no where an answer is that and an explanation ("No, only one."), else the whole text.
 
-    def _found(self, audio: AudioRef) -> AudioRef:
-        """Return the clip where it is, whatever became of the punctuation of its name."""
+        An answer that says both is none.
+        """
+        del sample
+        said = {word.lower() for word in _YES_NO.findall(text)}
+        if self.protocol or not said:
+            return text
+        if len(said) > 1:
+            return None
+        return said.pop() if _EXPLAINED.match(text) else text
+
+    def _found(self, audio: AudioRef, listed: set[str]) -> AudioRef:
+        """Return the clip where it is, whatever became of the punctuation of its name.
+
+        It is taken for another spelling only if there is one such clip, and the lists do not name that one too:
+        "RainGutter.wav" is not "rain.gutter.wav".
+        """
         if audio.path.is_file():
             return audio
-        return replace(audio, path=self._clips.get(canonical(audio.path.stem), audio.path))
+        found = self._clips.get(canonical(audio.path.stem), [])
+        same = [path for path in found if path.name == audio.path.name]
+        names = {path.name for path in found}
+        chosen = same or (found if len(names) == 1 and names.isdisjoint(listed) else [])
+        return replace(audio, path=chosen[0]) if chosen else audio
 
     @cached_property
-    def _clips(self) -> dict[str, Path]:
-        """Every clip of this corpus and of Clotho by the letters and digits of its name."""
-        folders: Iterable[Path] = (self.root, self.data_dir / "clotho" / "clotho_audio_files")
-        clips = (path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix in AUDIO_SUFFIXES)
-        return {canonical(path.stem): path for path in clips}
+    def _clips(self) -> dict[str, list[Path]]:
+        """The clips of this corpus and of Clotho by the letters and digits of their names."""
+        clips: dict[str, list[Path]] = {}
+        for folder in (self.root, find_folder(self.data_dir, ["clotho", "clotho_v2.1"])):
+            for path in sorted(folder.rglob("*")):
+                if path.suffix in AUDIO_SUFFIXES:
+                    clips.setdefault(canonical(path.stem), []).append(path)
+        return clips
+
+
+def _with_answers_of(one: Row, other: Row) -> Row:
+    """Return a question with another annotator's answer to it.
+
+    Raises:
+        ManifestError: It is another question, under the same id.
+    """
+    if (one.audio, one.question) != (other.audio, other.question):
+        raise ManifestError(
+            f"{other.where}: id {other.id!r} stands already in {one.where}, for another clip or question"
+        )
+    return replace(one, references=one.references + other.references)
 
 
 def _question_id(row: Row) -> str:

@@ -14,6 +14,7 @@ Clips are MP3, decoded from the file by libsndfile.
 
 from evaluate.corpus import CorpusRows, read_table, subfolders
 from evaluate.manifest import Row
+from evaluate.protocols import ASR
 from evaluate.speech_task import SpeechTask
 from evaluate.types import AudioRef, primary_subtag
 
@@ -30,6 +31,7 @@ class CommonVoice(SpeechTask):
     languages = tuple(FOLDERS)
     splits = tuple(FOLDERS)
     default_splits = splits
+    protocols = {"qwen2-audio": ASR["qwen2-audio"]}
     top_folders = ("cv-corpus-15.0-2023-09-08", "cv-corpus-15.0", "common_voice_15_0", "CommonVoice15")
     evaluation_lists = tuple(f"cv15_asr_{language}_eval.jsonl" for language in FOLDERS)
     reference_fields = ("sentence",)

@@ -15,6 +15,7 @@ https://huggingface.co/datasets/google/fleurs.
 
 from evaluate.corpus import CorpusRows, find_folder, read_table, subfolders
 from evaluate.manifest import Row
+from evaluate.protocols import ASR
 from evaluate.speech_task import SpeechTask
 from evaluate.types import AudioRef
 
@@ -33,6 +34,7 @@ class Fleurs(SpeechTask):
     splits = ("zh",)
     default_splits = splits
     official_sizes = {"zh": 945}
+    protocols = {"qwen2-audio": ASR["qwen2-audio"]}
     top_folders = ("fleurs", "google_fleurs")
     evaluation_lists = ("fleurs_asr_zh_eval.jsonl",)
     reference_fields = ("transcription",)

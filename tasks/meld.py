@@ -60,6 +60,9 @@ class Meld(CorpusTask):
     }
     top_folders = ("MELD.Raw", "MELD")
 
+    def covers(self, split: str) -> bool:
+        return not split.endswith(SENTIMENT)
+
     def choices_of(self, split: str) -> tuple[str, ...]:
         return SENTIMENTS if split.endswith(SENTIMENT) else EMOTIONS
 

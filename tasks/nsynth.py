@@ -51,8 +51,8 @@ PROMPTS = {
 }
 # How Qwen-Audio writes each aspect; read as that evaluation's script does, white space included.
 AS_WRITTEN = {
-    "": re.compile(r"<\|instrument\|>([^<]*)"),
-    "qualities": re.compile(r"<\|sonic\|>([^<]*)"),
+    "": re.compile(r"<\|instrument\|>([^<\n]*)"),
+    "qualities": re.compile(r"<\|sonic\|>([^<\n]*)"),
     "pitch": re.compile(r"<\|pitch\|><\|midi_pitch_(.*?)\|>"),
     "velocity": re.compile(r"<\|velocity\|><\|midi_velocity_(.*?)\|>"),
 }
@@ -72,6 +72,7 @@ class NSynth(CorpusTask):
     }
     metrics = METRICS[""]
     choices = (*FAMILIES, *QUALITIES, *VELOCITIES)
+    aliases = {"keyboard": ("keyboards",), "string": ("strings",), "vocal": ("vocals",)}
     prompt = PROMPTS[""]
     protocols = {
         "qwen-audio": Protocol(
@@ -128,18 +129,18 @@ class NSynth(CorpusTask):
         return texts if texts == ("",) else super().references_of(replace(row, references=texts), split)
 
     def metric_settings(self, split: str) -> dict[str, MetricSettings]:
-        choices = self.choices_of(split)
-        return {
-            name: replace(settings, choices=choices) if name == "map" else settings
-            for name, settings in super().metric_settings(split).items()
-        }
+        found = super().metric_settings(split)
+        if self.protocol:  # white space counts, the ten qualities are known
+            choices = QUALITIES if _aspect(split) == "qualities" else ()
+            found = {name: replace(one, choices=choices, normalizer="none") for name, one in found.items()}
+        return found
 
     def extract_answer(self, sample: Sample, text: str) -> str | None:
         """Return the part of an answer that a split asks for; of qualities there may be several."""
         aspect = next(aspect for aspect in ASPECTS if CHOICES[aspect] == sample.choices)
         if self.protocol:
-            found = AS_WRITTEN[aspect].search(text)
-            return found[1] if found else None
+            found = AS_WRITTEN[aspect].search(text.strip())
+            return found[1] if found else ""
         return text if aspect in ("qualities", "pitch") else super().extract_answer(sample, text)
 
     def _list(self, split: str) -> Path:

@@ -47,7 +47,7 @@ class Srwt(CorpusTask):
         raise self.not_here(split, "there is no corpus of it")
 
     def groups_of(self, row: Row) -> dict[str, str]:
-        return {"source": row.split} if row.split else {}  # as that evaluation, which scores each by itself
+        return {"source": row.source} if row.source else {}  # as that evaluation, which scores each by itself
 
     def metric_settings(self, split: str) -> dict[str, MetricSettings]:
         settings = super().metric_settings(split)

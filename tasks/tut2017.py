@@ -39,7 +39,7 @@ class TUT2017(CorpusTask):
         "cafe or restaurant": ("cafe/restaurant", "cafe", "café", "restaurant"),
         "city center": ("city centre",),
         "grocery store": ("supermarket",),
-        "metro station": ("subway station",),
+        "metro station": ("metro", "subway station"),
     }
     prompt = "Which acoustic scene was this recorded in? Answer with one of: {choices}."
     protocols = SCENE

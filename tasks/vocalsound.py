@@ -43,12 +43,12 @@ class VocalSound(CorpusTask):
     metrics = ("accuracy", "macro_f1")
     choices = tuple(CLASSES.values())
     aliases = {
-        "laughter": ("laughing", "laugh"),
-        "sigh": ("sighing",),
-        "cough": ("coughing",),
-        "throat clearing": ("throatclearing", "clearing throat", "throat clear"),
-        "sneeze": ("sneezing",),
-        "sniff": ("sniffing",),
+        "laughter": ("laughing", "laugh", "laughs"),
+        "sigh": ("sighing", "sighs"),
+        "cough": ("coughing", "coughs"),
+        "throat clearing": ("throatclearing", "clearing throat", "clearing his throat", "clearing her throat"),
+        "sneeze": ("sneezing", "sneezes"),
+        "sniff": ("sniffing", "sniffs"),
     }
     prompt = "Which vocal sound is this? Answer with one of: {choices}."
     protocols = {

@@ -121,6 +121,7 @@ class RowReader:
         record = {name: _named(self._features.get(name), value) for name, value in record.items()}
         sample_id = self._id(where, record)
         audio = record[columns.audio]
+        source = next((value for name in columns.splits if _names_split(value := record[name])), "")
         return Row(
             where=where,
             id=sample_id,
@@ -129,7 +130,8 @@ class RowReader:
             language=self._language(where, record),
             question=self._text(where, record, columns.question),
             source_text=self._text(where, record, columns.source_text),
-            split=next((value for name in columns.splits if _names_split(value := record[name])), self._split),
+            split="" if source else self._split,
+            source=source,
             fields={name: value for name, value in record.items() if name != columns.audio and not _is_media(value)},
         )
 

@@ -142,7 +142,8 @@ def _read_labels(answer: str, *, separator: re.Pattern[str]) -> dict[str, float]
     """Return what an answer claims, label to score; None for JSON that cannot be read."""
     text = answer.strip()
     if not text.startswith("{"):
-        return {label: 1.0 for part in separator.split(text) if (label := part.strip())}
+        parts = separator.split(answer) if separator is _AS_CODED else map(str.strip, separator.split(text))
+        return {label: 1.0 for label in parts if label}
     try:
         scores = {label: float(score) for label, score in json.loads(text).items()}
     except (ValueError, TypeError, OverflowError, RecursionError):

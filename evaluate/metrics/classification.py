@@ -13,7 +13,8 @@ All range over [0, 1], higher is better. Source: scikit-learn 1.9 `accuracy_scor
 zero_division=0)`, `balanced_accuracy_score`, `confusion_matrix`, to which the tests hold them.
 
 Under the protocols `qwen-audio` and `qwen2-audio` an answer is right only if it is the reference letter for letter,
-after white space at both ends (qwen2-audio: at its start only) is taken off, as in those evaluations.
+after white space at both ends (qwen2-audio: at its start only) is taken off, as in those evaluations; where a
+normaliser is named, it alone decides.
 """
 
 from abc import abstractmethod
@@ -46,7 +47,7 @@ class LabelForm(Metric):
 
     def form(self, answer: str) -> str:
         """Return the form of an answer that is compared with those of labels (`self.normalizer`)."""
-        if self.settings.protocol:
+        if self.settings.protocol and self.settings.normalizer is None:
             answer = answer.lstrip() if self.settings.protocol == "qwen2-audio" else answer.strip()
         return self.normalizer(answer)
 

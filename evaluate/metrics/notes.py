@@ -28,7 +28,7 @@ _PITCH = re.compile(r"<\|pitch\|>\s*<\|midi_pitch_(\d+)\|>")
 def read_pitch(text: str) -> int | None:
     """Return the MIDI number that a text gives, or None."""
     tagged = _PITCH.search(text)
-    number = tagged[1] if tagged else text.strip()
+    number = tagged[1] if tagged else text.strip().rstrip(".")
     is_short = len(number) <= len(str(HIGHEST_PITCH)) and number.isascii() and number.isdigit()
     return int(number) if is_short and int(number) <= HIGHEST_PITCH else None
 

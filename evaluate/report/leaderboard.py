@@ -184,8 +184,7 @@ class Leaderboard:
             one
             for one in self._published
             if (one.task, one.metric) == (key.task, key.metric)
-            # Where several tables hold its split, a figure stands in the one of its protocol, if that is one table.
-            and all(one.protocol == key.protocol != protocol for protocol, theirs in others if one.split in theirs)
+            and _is_its_table(one, key.protocol, [protocol for protocol, theirs in others if one.split in theirs])
         ]
         systems = list(dict.fromkeys(map(_system, documents)))
         cells = {(_system(one), one["split"], one["corpus_fingerprint"]): one for one in documents}
@@ -216,6 +215,18 @@ class Leaderboard:
         if any(theirs & splits for _, theirs in others):
             lines += ["", "Scores of this task made in another way stand in a table of their own."]
         return "\n".join([*lines, *(f"\n{note}" for note in notes)])
+
+
+def _is_its_table(figure: PublishedScore, protocol: str, others: Sequence[str]) -> bool:
+    """Whether a figure stands in a table: that of its protocol, else that of the sound scoring, if that is one table.
+
+    Args:
+        figure: Of a paper.
+        protocol: Of the table.
+        others: Those of the other tables that hold the figure's split.
+    """
+    wanted = figure.protocol if figure.protocol in (protocol, *others) else ""
+    return not others or (protocol == wanted and wanted not in others)
 
 
 def _one_per_cell(documents: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

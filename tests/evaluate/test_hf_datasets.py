@@ -527,13 +527,14 @@ def test_splits_are_listed_where_none_fits(read: Read, splits: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "split"),
-    [("librispeech_test_clean", "librispeech_test_clean"), ("audiobook", "test"), ("latest", "test")],
+    ("source", "said"),
+    [("librispeech_test_clean", ("", "librispeech_test_clean")), ("audiobook", ("test", "")), ("latest", ("test", ""))],
 )
 def test_a_column_that_names_a_split_counts_before_the_split_itself(
-    read: Read, splits: Make, source: str, split: str
+    read: Read, splits: Make, source: str, said: tuple[str, str]
 ) -> None:
-    assert read(splits("test", source=source))[0].split == split
+    [row] = read(splits("test", source=source))
+    assert (row.split, row.source) == said
 
 
 def test_a_configuration_that_is_needed_or_unknown_is_answered_with_those_there_are(read: Read, lines: Make) -> None:

@@ -25,7 +25,7 @@ def test_both_forms_are_read(write_jsonl: Write, tmp_path: Path) -> None:
         (tmp_path / "b.wav", 1.0, 2.5),
     ]
     assert own.references == ("x", "")
-    assert (converted.id, converted.references, converted.split) == ("one.two", ("y",), "kitchen_test")
+    assert (converted.id, converted.references, converted.source) == ("one.two", ("y",), "kitchen_test")
 
 
 def test_audio_is_looked_for_beside_the_manifest_and_then_in_the_data_folder(

@@ -102,3 +102,34 @@ def test_the_text_that_a_model_would_be_sent_is_shown(otoscope: Command, write_s
     assert shown["sent"] == "nothing: the model takes no text"
     unnamed = otoscope("tasks", "--model", "baseline:empty")
     assert (unnamed.status, "name one, e.g. otoscope tasks librispeech" in unnamed.stderr) == (2, True)
+
+
+def test_answers_are_scored_whether_or_not_their_audio_is_here(
+    otoscope: Command, write_small: WriteSmall, tmp_path: Path
+) -> None:
+    data = write_small("meld")
+    (data / "MELD.Raw" / "output_repeated_splits_test" / "dia0_utt1.wav").unlink()
+    answers = tmp_path / "answers.jsonl"
+    command = ("score", "--task", "meld:test", "--predictions", answers, "--model-name", "m", "--json")
+    folders = ("--data-dir", data, "--results-dir", tmp_path / "results")
+    lines = [json.dumps({"id": f"dia0_utt{n}", "hypothesis": "sadness"}) + "\n" for n in (0, 1)]
+    for count in (1, 2):
+        answers.write_text("".join(lines[:count]))
+        assert otoscope(*command, *folders).json["n_scored"] == count
+
+
+def test_a_copy_of_a_corpus_has_its_fingerprint(write_small: WriteSmall, tmp_path: Path, monkeypatch: Any) -> None:
+    from datasets import Dataset
+
+    from evaluate.hf_datasets import parse_dataset_spec
+    from evaluate.results import corpus_fingerprint
+    from tasks import find_task_class
+
+    monkeypatch.setenv("OTOSCOPE_DATASETS", str(tmp_path / "cache"))
+    task = find_task_class("clotho", tasks_dir=None)
+    samples = task(write_small("clotho")).read_split("evaluation").samples
+    [path] = [ref.path for sample in samples for ref in sample.audio]
+    row = {"audio": {"bytes": path.read_bytes(), "path": path.name}, "captions": list(samples[0].references)}
+    Dataset.from_list([row]).save_to_disk(str(tmp_path / "copy"))
+    copied = task(tmp_path, dataset=parse_dataset_spec(str(tmp_path / "copy"), {})).read_split("evaluation").samples
+    assert corpus_fingerprint(copied) == corpus_fingerprint(samples)

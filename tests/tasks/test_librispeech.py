@@ -32,6 +32,8 @@ def test_a_partial_split_says_so(librispeech: Path) -> None:
         "missing_audio": ["11-22-0001"],
         "n_untranscribed": 1,
         "untranscribed": ["11-22-0009"],
+        "n_unassigned": 0,
+        "unassigned": [],
     }
     assert split.coverage.describe() == (
         "2 of 2620 official samples are here; audio missing for 1: 11-22-0001; no transcript for 1: 11-22-0009"
