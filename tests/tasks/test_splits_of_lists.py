@@ -1,4 +1,4 @@
-"""Which lines of a manifest, or rows of a dataset, are of a split: none is lost without a word, or taken for another."""
+"""Which lines of a manifest or rows of a dataset are of a split: none is lost without a word, or taken for another."""
 
 import json
 from pathlib import Path
