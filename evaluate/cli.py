@@ -16,6 +16,7 @@ import click
 
 from evaluate import __version__
 from evaluate.errors import OtoscopeError, RequestError
+from evaluate.lines import one_line
 from evaluate.types import KINDS
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ DAMAGED = 3
 
 def notice(line: str) -> None:
     """Tell people something, on stderr."""
-    click.echo(line, err=True)
+    click.echo(one_line(line), err=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -62,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _fail(message: str, status: int) -> int:
-    click.echo(f"error: {' '.join(message.split())}", err=True)
+    click.echo(f"error: {one_line(message)}", err=True)
     return status
 
 
@@ -102,7 +103,9 @@ _MANIFEST = click.option(
     "--manifest", type=click.Path(path_type=Path), help="JSONL list to read instead of the corpus's own layout."
 )
 _DATASET = click.option(
-    "--dataset", help="Hugging Face dataset (id or local folder) to read instead of the corpus's own layout."
+    "--dataset",
+    help="Hugging Face dataset (id or local folder) to read instead of the corpus's own layout; audio inside of it is "
+    "put into OTOSCOPE_DATASETS, by default in the user's cache folder.",
 )
 _DATASET_ARGUMENTS = click.option(
     "--dataset-arg",
@@ -504,7 +507,7 @@ def tasks_command(
         model = create_model(model_spec, device="cpu", dtype="auto", arguments=model_arguments)
         _print_catalogue("", [describe_first_sample(task, model, split)], (), name, as_json)
         return
-    names = [name] if name else task_registry(tasks_dir).names()
+    names = [parse_task_spec(name)[0]] if name else task_registry(tasks_dir).names()
     rows = describe_each(names, lambda one: describe_task(find_task_class(one, tasks_dir=tasks_dir)), strict=bool(name))
     _print_catalogue(
         "tasks", rows, ("name", "kind", "languages", "default_splits", "primary", "description"), name, as_json
@@ -513,9 +516,11 @@ def tasks_command(
 
 def _write_task(name: str | None, kind: str | None, as_json: bool) -> None:
     from evaluate.skeleton import write_skeleton
+    from tasks import registry
 
     if not name or not kind:
         raise RequestError(f"expected otoscope tasks new NEW_NAME --kind KIND; kinds: {', '.join(KINDS)}")
+    registry.refuse_taken(name, origin="the new task")
     written = [str(path) for path in write_skeleton(name, kind, Path())]
     if as_json:
         _print_json(written)

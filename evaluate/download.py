@@ -16,7 +16,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from evaluate.errors import MachineError
 
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 16  # a chunk that a break leaves open is lost
 TIMEOUT_S = 60.0  # without any byte
 SHA1 = re.compile(r"\s*([0-9a-f]{40})\b")
 
@@ -39,11 +39,20 @@ def download(url: str, path: Path, *, known_hash: str | None, known_size: int | 
     pooch.get_logger().setLevel(logging.WARNING)  # the bar says the rest
     part = path.with_name(f"{path.name}.part")
     try:
-        pooch.retrieve(url, known_hash, fname=path.name, path=path.parent, downloader=ResumingDownloader(part))
+        pooch.retrieve(
+            url, known_hash, fname=path.name, path=path.parent, downloader=ResumingDownloader(part, known_size)
+        )
+    except requests.HTTPError as error:  # the server has spoken: trying again will hardly help
+        raise MachineError(
+            f"{url}: cannot be downloaded ({_reason(error)}); if you can get the file elsewhere, put it at {path}"
+        ) from error
     except requests.RequestException as error:
         raise MachineError(
-            f"{url}: cannot be downloaded ({_reason(error)}); what has come is kept, the same command goes on with it"
+            f"{url}: cannot be downloaded ({_reason(error)}); what has come is kept, the same command goes on with it, "
+            f"or put the file at {path} yourself"
         ) from error
+    except _WrongFileError as error:
+        raise MachineError(f"{url}: {error}; run the same command again") from error
     except ValueError as error:  # pooch's word for a checksum that differs; it has removed the file
         raise MachineError(f"{url}: has not the checksum {known_hash}; run the same command again") from error
     size = path.stat().st_size
@@ -91,9 +100,15 @@ def remote_size(url: str) -> int | None:
 
     try:
         answer = requests.head(url, allow_redirects=True, timeout=TIMEOUT_S, headers={"Accept-Encoding": "identity"})
-    except requests.RequestException:
+    except (requests.RequestException, ValueError):
         return None  # the download itself will say what is wrong
-    return int(answer.headers["Content-Length"]) if answer.ok and "Content-Length" in answer.headers else None
+    return _content_length(answer) if answer.ok else None
+
+
+def _content_length(answer: Any) -> int | None:
+    """Return how many bytes an answer says that it has; None where it does not, or not in a number."""
+    said = answer.headers.get("Content-Length", "")
+    return int(said) if said.isascii() and said.isdigit() else None
 
 
 def _get(url: str) -> Any:
@@ -112,15 +127,21 @@ def _get(url: str) -> Any:
     return answer
 
 
+class _WrongFileError(Exception):
+    """What a server gives is not the file."""
+
+
 class ResumingDownloader:
     """A downloader for pooch that keeps what has come in a file of its own and asks only for the rest.
 
     Args:
         part: That file; it goes on from its end, whoever wrote it: the checksum decides.
+        known_size: Of the whole file, in bytes; what comes beyond it is not written. None: not known.
     """
 
-    def __init__(self, part: Path) -> None:
+    def __init__(self, part: Path, known_size: int | None = None) -> None:
         self._part = part
+        self._known_size = known_size
 
     def __call__(self, url: str, output_file: str, _pooch: Any) -> None:
         """Download into `part`, then move it to `output_file`."""
@@ -128,7 +149,13 @@ class ResumingDownloader:
 
         start = self._part.stat().st_size if self._part.exists() else 0
         headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={start}-"} if start else {})}
-        with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as answer:
+        try:
+            opened = requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S)
+        except ValueError as error:  # requests' own are ValueErrors too
+            if isinstance(error, requests.RequestException):
+                raise
+            raise _WrongFileError(f"cannot be downloaded, the server leads to no address ({error})") from error
+        with opened as answer:
             if answer.status_code != requests.codes.requested_range_not_satisfiable:  # that is: there is no rest
                 answer.raise_for_status()
                 resumed = answer.status_code == requests.codes.partial_content
@@ -137,7 +164,7 @@ class ResumingDownloader:
 
     def _write(self, answer: Any, start: int) -> None:
         """Write an answer's body from byte `start` of the file on."""
-        rest = int(answer.headers["Content-Length"]) if "Content-Length" in answer.headers else None
+        rest = _content_length(answer)
         require_space(self._part.parent, rest or 0)
         title = self._part.name.removesuffix(".part")
         total = None if rest is None else start + rest
@@ -149,6 +176,9 @@ class ResumingDownloader:
             for chunk in answer.iter_content(CHUNK_BYTES):
                 file.write(chunk)
                 advance(len(chunk))
+                if self._known_size is not None and file.tell() > self._known_size:
+                    self._part.unlink()
+                    raise _WrongFileError(f"has more bytes than expected, which is {self._known_size}")
 
 
 @contextmanager

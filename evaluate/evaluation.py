@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluate.clips import ClipOptions, ClipPolicy, count_changes
-from evaluate.errors import RequestError
+from evaluate.errors import CorpusError, RequestError
 from evaluate.model import ModelAdapter
 from evaluate.prediction_log import LogIndex, LogWriter, compact, index_log, mend_tail, read_predictions
 from evaluate.progress import progress_bar
@@ -71,6 +71,7 @@ class Evaluation:
         for selection in selections:
             self._options(selection.task)
             self._clips(selection.task).refuse_chunks(selection.task, selection.samples)
+            self._require_audio(selection)
         names = {name for one in selections for name in one.task.metric_settings(one.split.name)}
         self._settings.scoring.refuse_idle(names)
         return [self._run_one(selection) for selection in selections]
@@ -111,6 +112,14 @@ class Evaluation:
             "generation": self._options(selection.task).chosen(),
             **({"clip_policy": policy} if policy else {}),
         }
+
+    def _require_audio(self, selection: Selection) -> None:
+        """Raise where a model that hears gets a sample without a clip; only a chat may do without."""
+        if self._model.sample_rate_hz is None or selection.task.kind == "chat":
+            return
+        for sample in selection.samples:
+            if not sample.audio:
+                raise CorpusError(f"{selection.title}: sample {sample.id!r} has no audio, expected a clip to hear")
 
     def _clips(self, task: Task) -> ClipPolicy:
         return self._settings.clips.policy(task, hears=self._model.sample_rate_hz is not None)

@@ -55,7 +55,7 @@ class Row:
     @property
     def has_audio(self) -> bool:
         """Whether every file is there."""
-        return all(_exists(ref.path) for ref in self.audio)
+        return all(is_there(ref.path) for ref in self.audio)
 
 
 def read_manifest(
@@ -193,10 +193,11 @@ def _query_row(where: str, record: dict[str, Any], folders: tuple[Path, ...]) ->
 def _resolve(path: str, folders: tuple[Path, ...]) -> Path:
     """Return the first place where the file is, or the first where it could be."""
     candidates = [folder / path for folder in folders]  # an absolute path stays what it is
-    return next((candidate for candidate in candidates if _exists(candidate)), candidates[0])
+    return next((candidate for candidate in candidates if is_there(candidate)), candidates[0])
 
 
-def _exists(path: Path) -> bool:
+def is_there(path: Path) -> bool:
+    """Whether there is a file or folder of that name, also for names that none can have."""
     try:
         return path.exists()
     except (OSError, ValueError):  # a name that no file can have: too long, or with a NUL

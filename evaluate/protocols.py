@@ -25,7 +25,8 @@ _NAMES = {
     **{"ko": "Korean", "lv": "Latvian", "mn": "Mongolian", "nl": "Dutch", "pt": "Portuguese", "ru": "Russian"},
     **{"sl": "Slovenian", "sv": "Swedish", "ta": "Tamil", "tr": "Turkish", "yue": "Cantonese", "zh": "Mandarin"},
 }
-_PLACE = re.compile(r"\{(\w+)\}")
+PLACE = re.compile(r"\{(\w+)\}")
+PLACES = ("question", "choices", "language", "language_name", "answer_language", "answer_language_name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +72,6 @@ def render_prompt(template: str, sample: Sample) -> str:
     Places are {question}, {choices}, {language}, {language_name}, {answer_language} and {answer_language_name}.
     """
     answer_language = sample.answer_language or sample.language
-    content = {
-        "question": sample.question,
-        "choices": ", ".join(sample.choices),
-        "language": sample.language,
-        "language_name": language_name(sample.language),
-        "answer_language": answer_language,
-        "answer_language_name": language_name(answer_language),
-    }
-    return _PLACE.sub(lambda place: content.get(place[1], place[0]), template)
+    values = (sample.question, ", ".join(sample.choices), sample.language, language_name(sample.language))
+    content = dict(zip(PLACES, (*values, answer_language, language_name(answer_language)), strict=True))
+    return PLACE.sub(lambda place: content.get(place[1], place[0]), template)

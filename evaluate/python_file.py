@@ -22,7 +22,7 @@ def _import(path: Path) -> Any:
     sys.modules[spec.name] = module  # dataclasses look their module up there
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise RequestError(f"{path}: importing it failed with {type(error).__name__}: {error}") from error
     return module
 

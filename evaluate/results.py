@@ -144,9 +144,11 @@ def corpus_fingerprint(samples: Sequence[Sample]) -> str:
 
 
 def file_digest(path: Path, *, num_blocks: int = 3) -> str | None:
-    """Return a hash of a file's size and of blocks spread evenly over it; None for a file that cannot be read."""
+    """Return a hash of a file's size and of blocks spread evenly over it; None for what is no file, or unreadable."""
     running = hashlib.sha256()
     try:
+        if not path.is_file():  # a pipe would never end
+            return None
         size = path.stat().st_size
         running.update(str(size).encode())
         with path.open("rb", buffering=0) as file:
@@ -154,7 +156,7 @@ def file_digest(path: Path, *, num_blocks: int = 3) -> str | None:
             for offset in sorted({last * number // max(1, num_blocks - 1) for number in range(num_blocks)}):
                 file.seek(offset)
                 running.update(file.read(_BLOCK_BYTES))
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a name with a NUL
         return None
     return running.hexdigest()[:16]
 

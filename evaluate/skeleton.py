@@ -2,6 +2,7 @@
 
 import json
 import math
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,15 +102,21 @@ def write_skeleton(name: str, kind: str, folder: Path) -> list[Path]:
     home = folder / name
     if home.exists():
         raise RequestError(f"{home}: is there already; choose another name, or move it away")
+    with tempfile.TemporaryDirectory(dir=folder, prefix=f".{name}-") as made:
+        files = _write(name, kind, Path(made) / name)
+        (Path(made) / name).replace(home)
+    return [home / file.relative_to(Path(made) / name) for file in files]
+
+
+def _write(name: str, kind: str, home: Path) -> list[Path]:
     example = _EXAMPLES[kind]
     clips = [_write_tone(home / "clips" / f"{number}.wav", hz) for number, hz in enumerate(_TONES_HZ, start=1)]
-    manifest = home / f"{name}.jsonl"
+    manifest, task = home / f"{name}.jsonl", home / f"{name}.yaml"
     lines = [
         {"id": f"{name}-{clip.stem}", "audio": f"clips/{clip.name}", "references": list(references), **example.lines}
         for clip, references in zip(clips, example.references, strict=True)
     ]
     manifest.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
-    task = home / f"{name}.yaml"
     task.write_text(_yaml(name, kind, example), encoding="utf-8")
     return [task, manifest, *clips]
 
@@ -132,9 +139,9 @@ def _yaml(name: str, kind: str, example: _Example) -> str:
 
 
 def _write_tone(path: Path, frequency_hz: float) -> Path:
-    import soundfile
+    from scipy.io import wavfile
 
     path.parent.mkdir(parents=True, exist_ok=True)
     wave = 0.3 * np.sin(2 * math.pi * frequency_hz * np.arange(_RATE_HZ) / _RATE_HZ)
-    soundfile.write(str(path), wave, _RATE_HZ)
+    wavfile.write(path, _RATE_HZ, np.round(32767 * wave).astype(np.int16))
     return path

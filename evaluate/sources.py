@@ -64,7 +64,8 @@ class Source:
 
     def serving(self, split: str) -> tuple[Archive, ...]:
         """Return the archives that a split needs, `{split}` in them replaced."""
-        name = self.names.get(split, split)
+        direction, _, part = split.rpartition("-")
+        name = self.names.get(split) or self.names.get(direction if part in ("dev", "train") else "", split)
         return tuple(
             _of_split(archive, name) for archive in self.archives if not archive.splits or split in archive.splits
         )

@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from evaluate.lines import one_line
+
 SMALL = 10.0
 MAX_SHOWN = 200  # characters of an answer
 MIN_WIDTH = 110  # where the output is no terminal, rich assumes 80 columns and wraps
@@ -80,7 +82,7 @@ def print_scores(documents: Sequence[dict[str, Any]]) -> None:
 
 def print_note(line: str) -> None:
     """Print a line beneath a table, whatever it holds."""
-    Console(soft_wrap=True).print(Text(line))
+    Console(soft_wrap=True).print(Text(one_line(line)))
 
 
 def _notes(document: dict[str, Any]) -> Iterator[str]:

@@ -40,7 +40,7 @@ class Coverage:
         """Return one line for people, "" for a complete split."""
         if self.is_complete:
             return ""
-        parts = ["no audio is here, only what it is held to"] if self.labels_only else []
+        parts = ["no audio is here, scored from its lists alone"] if self.labels_only else []
         if self.official not in (None, self.found):
             parts.append(f"{self.found} of {self.official} official samples are here")
         for what, ids in (
@@ -63,6 +63,7 @@ class Coverage:
             "missing_audio": list(self.missing_audio[:NAMED_IDS]),
             "n_untranscribed": len(self.untranscribed),
             "untranscribed": list(self.untranscribed[:NAMED_IDS]),
+            "labels_only": self.labels_only,
             "n_unassigned": len(self.unassigned),
             "unassigned": list(self.unassigned[:NAMED_IDS]),
         }

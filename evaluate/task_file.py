@@ -25,6 +25,7 @@ from evaluate.answers import create_extractor, match_choice
 from evaluate.errors import RequestError
 from evaluate.manifest_task import ManifestTask
 from evaluate.metrics import registry as metric_registry
+from evaluate.protocols import PLACE, PLACES
 from evaluate.python_file import class_in
 from evaluate.registry import unknown_name
 from evaluate.results import slug
@@ -49,6 +50,7 @@ _OPTIONAL = (
 _TEXTS = ("name", "language", "answer_language", "prompt", "normalizer", "description", "source", "extractor")
 _PYTHON_FACTS = ("name", "version", "kind", "splits", "default_splits", "metrics")
 _SINGLE_SPLIT = "test"
+_RESERVED = ("all", "new")  # words of the command line
 
 
 def load_task_class(path: Path) -> type[Task]:
@@ -127,7 +129,7 @@ def _class_of_yaml(path: Path) -> type[Task]:
     splits = tuple(manifests)
     sizes = facts.mapping("official_sizes", "split: number of samples")
     for size in sizes.values():
-        if not isinstance(size, int):
+        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
             raise RequestError(f"{facts.where('official_sizes')} holds {size!r}, expected split: number of samples")
     attributes = {
         **{field: facts.text(field) for field in (*_TEXTS, "kind") if field in facts.values},
@@ -190,9 +192,15 @@ def _read_facts(path: Path) -> _Facts:
             where = f"field of {path}:{lines.get(str(field), 1)}"
             raise unknown_name(where, str(field), known, listing=f"fields: {', '.join(known)}")
     for field in _REQUIRED:
-        if not values.get(field):
+        if values.get(field) in (None, "", [], {}):
             raise RequestError(f"{path}: field {field!r} is missing; required: {', '.join(_REQUIRED)}")
     facts = _Facts(path, values, lines)
+    for place in PLACE.findall(facts.text("prompt")):
+        if place not in PLACES:
+            where = f"place in {facts.where('prompt')}:"
+            raise unknown_name(where, place, PLACES, listing=f"places: {', '.join(PLACES)}")
+    if facts.values["name"] in _RESERVED:
+        raise RequestError(f"{facts.where('name')} is {values['name']!r}, which means something else; choose another")
     if slug(facts.text("name")) != facts.values["name"]:
         raise RequestError(
             f"{facts.where('name')} is {values['name']!r}, expected letters, digits, dot, dash, underscore"

@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from evaluate.corpus import AUDIO_SUFFIXES, CorpusRows, canonical, find_folder, merged, read_table
 from evaluate.corpus_task import CorpusTask
 from evaluate.errors import ManifestError
-from evaluate.manifest import Row
+from evaluate.manifest import Row, is_there
 from evaluate.protocols import Protocol
 from evaluate.types import AudioRef, Sample
 
@@ -97,7 +97,7 @@ class ClothoAQA(CorpusTask):
         It is taken for another spelling only if there is one such clip, and the lists do not name that one too:
         "RainGutter.wav" is not "rain.gutter.wav".
         """
-        if audio.path.is_file():
+        if is_there(audio.path):
             return audio
         found = self._clips.get(canonical(audio.path.stem), [])
         same = [path for path in found if path.name == audio.path.name]

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from evaluate.corpus import CorpusRows, find_folder, read_table, subfolders
 from evaluate.corpus_task import CorpusTask
-from evaluate.manifest import Row
+from evaluate.manifest import Row, is_there
 from evaluate.protocols import TRANSLATION
 from evaluate.types import AudioRef, primary_subtag
 
@@ -87,7 +87,7 @@ class CoVoST2(CorpusTask):
         for where, cells in read_table(path, columns=["path", "translation"], delimiter="\t"):
             if cells.get("split", part) == part:
                 clip = cells["path"]
-                audio = next((one / clip for one in folders if (one / clip).is_file()), folders[0] / clip)
+                audio = next((one / clip for one in folders if is_there(one / clip)), folders[0] / clip)
                 sentence, speaker = said.get(clip, (cells.get("sentence", ""), cells.get("client_id", "")))
                 rows.append(
                     Row(

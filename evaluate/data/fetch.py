@@ -67,8 +67,12 @@ def fetch_corpus(spec: str, data_dir: Path, *, keep_archives: bool, say: Say) ->
 
 
 def _splits_to_fetch(task: Task, source: Source, split: str | None) -> Sequence[str]:
-    known = list(dict.fromkeys([*task.splits, *source.splits]))
-    if split is not None and split not in known:
+    known = list(dict.fromkeys([*task.splits, *source.splits, *source.names]))
+    if (
+        split is not None
+        and split not in known
+        and split.removesuffix("-dev").removesuffix("-train") not in source.names
+    ):
         raise unknown_name(f"split of {task.name}", split, known, listing=f"splits: {', '.join(known)}")
     chosen = [split] if split else list(task.default_splits)
     for one in chosen:

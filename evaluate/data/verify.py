@@ -79,6 +79,8 @@ def verify_corpora(
     Raises:
         RequestError: There is no task or split of that name, or nothing of it is here.
     """
+    if not data_dir.is_dir():
+        raise CorpusAbsentError(f"{data_dir}: no such folder, expected --data-dir with the corpora's own top folders")
     findings = survey(spec, data_dir, tasks_dir=tasks_dir)
     here = [finding for finding in findings if not finding.is_absent]
     if spec is not None and not here:

@@ -329,6 +329,8 @@ def _library_errors(spec: DatasetSpec) -> Iterator[None]:
         if isinstance(error.__cause__, OSError):
             raise MachineError(f"{spec.where}: {_reason(error.__cause__)}") from error
         raise CorpusError(f"{spec.where}: cannot be read ({_reason(error.__cause__ or error)})") from error
+    except IndexError as error:  # what the library makes of a copy without rows
+        raise CorpusAbsentError(f"{spec.where}: holds no rows, expected one per sample") from error
     except (ValueError, RuntimeError, ArrowException) as error:
         raise RequestError(f"{spec.where}: {_advice(_reason(error))}") from error
     except OSError as error:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from evaluate.audio import MAX_RATE_HZ, MIN_RATE_HZ
 from evaluate.errors import ManifestError
 from evaluate.results import slug
 from evaluate.types import AudioRef
@@ -22,6 +23,9 @@ _BEGINNINGS = (
     *((b".snd", ".au"), (b"caff", ".caf"), (b"ID3", ".mp3"), (b"\xff\xfb", ".mp3"), (b"\xff\xfa", ".mp3")),
     *((b"\xff\xf3", ".mp3"), (b"\xff\xf2", ".mp3"), (b"\xff\xe3", ".mp3"), (b"\x1aE\xdf\xa3", ".webm")),
 )
+
+
+_FETCHED = ("hf://", "zip://", "tar://", "gzip://")
 
 
 class AudioFolder:
@@ -56,16 +60,25 @@ class AudioFolder:
         if isinstance(value, bytes):
             return self._write_bytes(sample_id, value, "")
         if isinstance(value, str) and "://" in value:
-            import fsspec
-
-            with fsspec.open(value, "rb") as file:
-                return self._write_bytes(sample_id, file.read(), path_of(value).suffix)
+            return self._fetch(where, sample_id, value)
         if isinstance(value, str) and value:
             return AudioRef(self._resolve(value))
         raise ManifestError(
             f"{where}: sample {sample_id!r}: audio is {_shown(value)}, expected a path, bytes, or array and "
             "sampling_rate; name its column with --dataset-arg audio=COLUMN"
         )
+
+    def _fetch(self, where: str, sample_id: str, address: str) -> AudioRef:
+        """Write what is at an address that the library gives out: a file of the hub, or a member of an archive."""
+        if not address.startswith(_FETCHED):
+            raise ManifestError(
+                f"{where}: sample {sample_id!r}: audio is at {address[:100]!r}, expected a file of the dataset; "
+                "download it"
+            )
+        import fsspec
+
+        with fsspec.open(address, "rb") as file:
+            return self._write_bytes(sample_id, file.read(), path_of(address).suffix)
 
     def _resolve(self, path: str) -> Path:
         """Return the file that a path means, seen from the dataset's own folder first."""
@@ -81,7 +94,8 @@ class AudioFolder:
         from scipy.io import wavfile  # libsndfile puts the time into such files, so that no two would be equal
 
         waveform, rate_hz = np.asarray(value["array"]), value.get("sampling_rate")
-        if waveform.ndim != 1 or waveform.dtype.kind != "f" or not isinstance(rate_hz, int):
+        is_rate = isinstance(rate_hz, int) and MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ
+        if waveform.ndim != 1 or waveform.dtype.kind != "f" or not is_rate:
             raise ManifestError(
                 f"{where}: sample {sample_id!r}: audio is an array of shape {waveform.shape} and {waveform.dtype} at "
                 f"{_shown(rate_hz)} Hz, expected one channel of floats in [-1, 1] and their sampling_rate"

@@ -224,7 +224,7 @@ class RowReader:
         found: list[str] = []
         for name in self._columns.references:
             for value in _as_list(record[name]):
-                if not isinstance(value, str | int | float):
+                if not isinstance(value, str | int | float) or isinstance(value, bool) or value != value:
                     shown = "null" if value is None else repr(value)[:60]
                     raise ManifestError(
                         f"{where}: sample {sample_id!r}: reference ({name!r}) is {shown}, expected text, a number or a "

@@ -285,7 +285,8 @@ def _shown_score(document: dict[str, Any] | None, metric: str, notes: list[str])
         text += f" ({low}–{high})"
     if not _is_whole(document):
         size = document["coverage"]["official"] or document["coverage"]["found"]
-        text += " " + _note(notes, f"partial: {document['n_total']} of {size} samples")
+        alone = " from its lists alone, no audio" if document["coverage"].get("labels_only") else ""
+        text += " " + _note(notes, f"partial: {document['n_total']} of {size} samples{alone}")
     if changed := describe_clips(document.get("clip_counts", {})):
         text += " " + _note(notes, changed)
     if document["n_failed"]:

@@ -75,6 +75,12 @@ def test_a_yaml_task_is_evaluated_like_any_other(
         (("language: en", "aliases: [pot]"), r"yaml:3: field 'aliases' is \['pot'\], expected choice"),
         (("language: en", "aliases: {kettel: [pot]}"), r"yaml:3: field 'aliases': 'kettel'; did you mean 'kettle'"),
         (("language: en", "aliases: {kettle: pot}"), r"yaml:3: field 'aliases' is 'pot', expected a list"),
+        (("{choices}", "{choice}"), r"kitchen\.yaml:5: field 'prompt': 'choice'; did you mean 'choices'"),
+        (("language: en", "aliases: {kettle: [Tap]}"), r"yaml:3: field 'aliases': 'Tap' of 'kettle' is another choice"),
+        (("language: en", "version: [1]"), r"yaml:3: field 'version' is \[1\], expected a number or text"),
+        (("language: en", "official_sizes: {test: -1}"), r"yaml:3: field 'official_sizes' holds -1"),
+        (("name: kitchen-sounds", "name: off"), r"yaml:1: field 'name' is False, expected text"),
+        (("name: kitchen-sounds", "name: a/b"), r"yaml:1: field 'name' is 'a/b', expected letters"),
         (("[kettle, tap, knife]", "[kettle, tap, 3]"), r"kitchen\.yaml:6: field 'choices' holds 3, expected text"),
     ],
 )

@@ -300,3 +300,25 @@ def test_a_quotation_mark_without_its_other_is_an_error(write_small: WriteSmall)
     table.write_text(table.read_text().replace('lost it."', "lost it."))
     with pytest.raises(ManifestError, match=r"test_sent_emo\.csv:\d+: "):
         make("meld", data).read_split("test")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("What?", "x" * 200_000, r"test_sent_emo\.csv:2: cannot be read \(field larger than field limit"),
+        ("Utterance_ID", "Utterance", r"lacks the column 'Utterance_ID', found Sr No\., Utterance"),
+    ],
+)
+def test_a_damaged_table_is_one_line(write_small: WriteSmall, old: str, new: str, message: str) -> None:
+    data = write_small("meld")
+    table = data / "MELD.Raw" / "test_sent_emo.csv"
+    table.write_text(table.read_text().replace(old, new))
+    with pytest.raises(ManifestError, match=message):
+        make("meld", data).read_split("test")
+
+
+def test_json_that_is_too_deep_is_one_line(write_small: WriteSmall) -> None:
+    data = write_small("vocalsound")
+    (data / "vs_release_16k" / "datafiles" / "te.json").write_text("[" * 100_000)
+    with pytest.raises(ManifestError, match=r"te\.json: not valid JSON"):
+        make("vocalsound", data).read_split("test")

@@ -32,6 +32,7 @@ def test_a_partial_split_says_so(librispeech: Path) -> None:
         "missing_audio": ["11-22-0001"],
         "n_untranscribed": 1,
         "untranscribed": ["11-22-0009"],
+        "labels_only": False,
         "n_unassigned": 0,
         "unassigned": [],
     }

@@ -130,3 +130,34 @@ def test_answers_of_all_annotators_are_read_before_samples_are_counted(dataset: 
     rows = [{"question": "Is it?", "answer": answer} for answer in ("yes", "yes", "no")]
     [sample] = dataset("clothoaqa", {"test": rows}, streaming="true").read_split("test").samples
     assert sample.references == ("yes", "yes", "no")
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"text": True}, "reference .* is True, expected text, a number or a list"),
+        ({"text": float("nan")}, "reference .* is nan, expected text"),
+        (
+            {"text": "x", "audio": "file:///etc/hostname"},
+            "audio is at 'file:///etc/hostname', expected a file of the dataset",
+        ),
+        ({"text": "x", "audio": "http://example.org/a.wav"}, "expected a file of the dataset; download it"),
+    ],
+)
+def test_odd_cells_of_a_dataset_are_errors(dataset: Any, row: dict[str, Any], message: str) -> None:
+    task = dataset("librispeech", {"test": [{"id": "x", **row}]})
+    with pytest.raises(ManifestError, match=message):
+        task.read_split("test-clean")
+
+
+def test_a_dataset_without_rows_is_absent(dataset: Any) -> None:
+    task = dataset("librispeech", {"test": [{"id": "x", "text": "x"}]})
+    from datasets import load_from_disk
+
+    where = Path(task.dataset.where)
+    load_from_disk(str(where))["test"].select([]).save_to_disk(str(where.parent / "none"))
+    empty = find_task_class("librispeech", tasks_dir=None)(
+        where, dataset=type(task.dataset)(str(where.parent / "none"))
+    )
+    with pytest.raises(CorpusAbsentError, match="holds no rows"):
+        empty.read_split("test-clean")

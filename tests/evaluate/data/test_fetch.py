@@ -234,7 +234,10 @@ def test_checksum_and_size_come_from_zenodo_s_record(
 
 @pytest.mark.parametrize(
     ("given", "message"),
-    [({"checksum": "md5:" + "0" * 32}, "has not the checksum md5:0000"), ({"size": 5}, "bytes, expected 5; run the")],
+    [
+        ({"checksum": "md5:" + "0" * 32}, "has not the checksum md5:0000"),
+        ({"size": 5}, "more bytes than expected, which is 5; run the"),
+    ],
 )
 def test_a_file_that_is_not_what_zenodo_published_is_refused(
     otoscope: Command,

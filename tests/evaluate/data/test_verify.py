@@ -198,3 +198,8 @@ def test_many_problems_are_cut_in_the_table_and_whole_in_json(otoscope: Command,
     assert "librispeech:test-clean: 10 more; --json has them all" in result.stdout
     result = otoscope("data", "verify", "librispeech:test-clean", "--data-dir", librispeech, "--json")
     assert len(result.json[0]["problems"]) == 30
+
+
+def test_a_data_folder_that_is_not_there_is_a_wrong_request(otoscope: Command, tmp_path: Path) -> None:
+    result = otoscope("data", "verify", "--data-dir", tmp_path / "typo")
+    assert (result.status, "typo: no such folder, expected --data-dir" in result.stderr) == (2, True)
