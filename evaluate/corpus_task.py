@@ -10,12 +10,12 @@ from functools import cached_property
 from pathlib import Path
 
 from evaluate.answers import match_choice
-from evaluate.corpus import CorpusRows, find_folder, is_of_split, name_no_split
+from evaluate.corpus import CorpusRows, find_folder, name_no_split
 from evaluate.errors import CorpusAbsentError, ManifestError, ProtocolError, RequestError
-from evaluate.folders import home_or_cache
 from evaluate.jsonl import refuse_doubled
-from evaluate.manifest import Row, as_texts, read_manifest
+from evaluate.manifest import Row, as_texts
 from evaluate.protocols import render_prompt
+from evaluate.row_sources import DatasetRows, ManifestRows, choose_rows
 from evaluate.task import Coverage, Split, Task
 from evaluate.types import Sample
 
@@ -35,7 +35,7 @@ class CorpusTask(Task):
     @property
     def is_listed(self) -> bool:
         """Whether samples come from a manifest or a dataset, not from the corpus's own folders."""
-        return self.dataset is not None or self._listed is not None
+        return self._source is not None
 
     @cached_property
     def root(self) -> Path:
@@ -120,7 +120,7 @@ class CorpusTask(Task):
                 f"{self.protocol_name} compares labels letter for letter; here they are spelt as in the corpus, that "
                 "evaluation's own list (--manifest) may spell them otherwise"
             )
-        if self.dataset is not None and not self.dataset.split and name_no_split(self._dataset_rows(split)):
+        if self.dataset and self._source and not self.dataset.split and name_no_split(self._source.rows(split)):
             found.append("the dataset does not say that its rows are of this split; they are taken for it")
         return found
 
@@ -136,10 +136,8 @@ class CorpusTask(Task):
     def read_split(self, split: str) -> Split:
         if self.protocol and not self.covers(split):
             raise ProtocolError(f"protocol {self.protocol_name!r} does not cover {self.name}:{split}")
-        if self.dataset is not None:
-            return self._split(split, self._chosen(self._dataset_rows(split), split))
-        if self._listed is not None:
-            return self._split(split, self._chosen(self._listed, split))
+        if self._source is not None:
+            return self._split(split, self._chosen(self._source.rows(split), split))
         if split not in self.corpus_splits():
             if self.root.is_dir() and split not in self.splits:
                 raise self.unknown_split(split, self.present_splits())
@@ -149,14 +147,10 @@ class CorpusTask(Task):
         return self._split(split, self.read_corpus(split))
 
     def read_default_splits(self) -> list[Split]:
-        if self._listed is not None and name_no_split(self._listed) and len(self.default_splits) > 1:
+        several = len(self.default_splits) > 1 and not self.splits_share_samples
+        if several and self._source is not None and (self.dataset or name_no_split(self._source.rows(""))):
             raise RequestError(
-                f"the manifest does not say which split of {self.name} it is of; name it, e.g. --task "
-                f"{self.name}:{self.default_splits[0]}"
-            )
-        if self.dataset is not None and len(self.default_splits) > 1 and not self.splits_share_samples:
-            raise RequestError(
-                f"a dataset holds one split of {self.name} at a time; name it, e.g. --task "
+                f"the {self._source.what} does not say which split of {self.name} it is of; name it, e.g. --task "
                 f"{self.name}:{self.default_splits[0]}"
             )
         return super().read_default_splits()
@@ -164,10 +158,11 @@ class CorpusTask(Task):
     def present_splits(self) -> tuple[str, ...]:
         if self.dataset is not None:
             return self.splits  # which of them it holds shows when it is read
-        if self._listed is not None:
-            if name_no_split(self._listed):
+        if self._source is not None:
+            rows = self._source.rows("")
+            if name_no_split(rows):
                 return self.default_splits if len(self.default_splits) == 1 else ()
-            return tuple(split for split in self.splits if self._chosen(self._listed, split).rows)
+            return tuple(split for split in self.splits if self._chosen(rows, split).rows)
         there = self.corpus_splits()
         return (*(split for split in self.splits if split in there), *sorted(set(there) - set(self.splits)))
 
@@ -197,70 +192,32 @@ class CorpusTask(Task):
             raise self.not_here(split, f"{folder} holds no audio{_archives_hint(folder)}")
 
     @cached_property
-    def _listed(self) -> list[Row] | None:
-        """The manifest's rows; None where the corpus is read from its own folders."""
-        names = self.evaluation_lists or (f"{self.name}_eval.jsonl",)
-        found = [path for name in names for path in self._places_of_list(name)[:1]]
-        paths = [self.manifest] if self.manifest else [] if self.corpus_splits() else found
-        if not paths:
-            return None
-        fields = (*self.reference_fields, *filter(None, map(self.reference_field, self.splits)))
-        return [
-            row
-            for path in paths
-            for row in read_manifest(
-                path,
-                data_dir=self.data_dir,
-                reference_fields=fields,
-                doubled=True,  # an id may stand in several splits: it is unique in each
-                multilabel=self.multilabel,
+    def _source(self) -> ManifestRows | DatasetRows | None:
+        """Where rows come from; None: the corpus's own folders."""
+        if self.dataset is not None:
+            whole = self.merges_rows or not self.dataset.streaming  # a limit counts samples, not rows
+            return DatasetRows(
+                replace(self.dataset, limit=None) if whole else self.dataset,
+                lambda split: (*self.split_names.get(split, ()), *self.dataset_splits(split)),
+                lambda split: tuple(filter(None, (self.reference_field(split), *self.reference_fields))),
+                self.id_fields,
+                self.multilabel,
             )
-        ]
+        paths = [self.manifest] if self.manifest else [] if self.corpus_splits() else self._evaluation_lists()
+        fields = (*self.reference_fields, *filter(None, map(self.reference_field, self.splits)))
+        return ManifestRows(paths, self.data_dir, fields, self.multilabel) if paths else None
 
-    def _places_of_list(self, name: str) -> list[Path]:
-        """Return where a list of that evaluation is: in the data folder, or in one of its own folders."""
-        places = [self.data_dir / name, *sorted(self.data_dir.glob(f"*/{name}"))]
-        return [path for path in places if path.is_file()]
+    def _evaluation_lists(self) -> list[Path]:
+        """Return the lists of the published evaluations, in the data folder or in one of its own folders."""
+        found = []
+        for name in self.evaluation_lists or (f"{self.name}_eval.jsonl",):
+            places = [self.data_dir / name, *sorted(self.data_dir.glob(f"*/{name}"))]
+            found += [path for path in places if path.is_file()][:1]
+        return found
 
-    def _chosen(self, rows: list[Row], split: str) -> CorpusRows:
-        """Return the rows of a split, and the ids of those that are of no split at all."""
-        if name_no_split(rows):
-            return CorpusRows(rows)
-        known = {one: self._names_of(one) for one in (split, *self.splits)}
-        of_split = {
-            one: [row for row in rows if is_of_split(row, names, known.keys() - {one})] for one, names in known.items()
-        }
-        assigned = {id(row) for found in of_split.values() for row in found}
-        if not assigned and self.default_splits == (split,) and not any(row.split for row in rows):
-            return CorpusRows(rows)  # `source` says something else
-        unassigned = tuple(row.id for row in rows if id(row) not in assigned)
-        return CorpusRows(of_split[split], unassigned=unassigned)
-
-    def _dataset_rows(self, split: str) -> list[Row]:
-        from evaluate.hf_datasets import read_dataset
-
-        assert self.dataset is not None
-        if split in self._read_before:
-            return self._read_before[split]
-        limit = None if self.merges_rows or not self.dataset.streaming else self.dataset.limit
-        self._read_before[split] = read_dataset(
-            replace(self.dataset, limit=limit),
-            wanted_split=split,
-            split_names=(*self.split_names.get(split, ()), *self.dataset_splits(split)),
-            id_columns=self.id_fields,
-            multilabel=self.multilabel,
-            reference_columns=tuple(filter(None, (self.reference_field(split), *self.reference_fields))),
-            cache_dir=home_or_cache("OTOSCOPE_DATASETS", "datasets"),
-        )
-        return self._read_before[split]
-
-    @cached_property
-    def _read_before(self) -> dict[str, list[Row]]:
-        """Rows of the dataset by split: reading them may fetch."""
-        return {}
-
-    def _names_of(self, split: str) -> tuple[str, ...]:
-        return (split, *self.split_names.get(split, ()))
+    def _chosen(self, rows: Sequence[Row], split: str) -> CorpusRows:
+        names = {one: (one, *self.split_names.get(one, ())) for one in (split, *self.splits)}
+        return choose_rows(rows, split, names, is_default=self.default_splits == (split,))
 
     def _split(self, split: str, found: CorpusRows) -> Split:
         """Make a split of rows; rows whose audio is not there are counted, not an error."""
@@ -300,7 +257,7 @@ class CorpusTask(Task):
             return self.not_here(
                 split, f"none of its {len(rows)} audio files is there{first}" if rows else "it has no samples"
             )
-        where = "dataset" if self.dataset is not None else "manifest"
+        where = self._source.what if self._source else "manifest"
         what = (
             f"none of the {where}'s {len(rows)} audio files is there{first}"
             if rows
