@@ -18,6 +18,7 @@ from evaluate.types import AudioRef
 
 _TEST_PARTS = frozenset({"test", "eval", "evaluation"})
 _OTHER_PARTS = frozenset({"dev", "development", "train", "training", "val", "valid", "validation"})
+MAX_CELL = 100_000  # characters; the limit of the csv module is whatever some library has set it to
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 
 
@@ -134,6 +135,9 @@ def read_table(
             short = [column for column in columns if cells[column] is None]
             if short:
                 raise ManifestError(f"{where}: has no cell for {short[0]!r}, expected {', '.join(columns)}")
+            longest = max((len(cell) for cell in cells.values() if isinstance(cell, str)), default=0)
+            if longest > MAX_CELL:
+                raise ManifestError(f"{where}: a cell holds {longest} characters; is a quotation mark missing?")
             if None in cells and header is None:
                 raise ManifestError(f"{where}: has more cells than there are columns, {len(reader.fieldnames or ())}")
             yield where, {key: cell or "" for key, cell in cells.items() if isinstance(key, str)}

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,10 @@ def command(tmp_path: Path) -> list[str]:
 
 def start(command: list[str], folder: Path, results: str) -> subprocess.Popen[str]:
     arguments = [*command, "--results-dir", results]
-    return subprocess.Popen(arguments, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # A shell starts what it puts into the background deaf to Ctrl-C, and children inherit that.
+    hear_interrupts = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(arguments, cwd=folder, text=True, preexec_fn=hear_interrupts, **pipes)
 
 
 def finish(command: list[str], folder: Path, results: str) -> dict[str, Any]:

@@ -87,7 +87,10 @@ def test_a_dataset_is_evaluated_by_the_command(
     assert result.status == 0
     assert (result.json[0]["n_total"], result.json[0]["metrics"]["wer"]["value"]) == (1, 0.0)
     unnamed = otoscope(*command, "--task", "librispeech")
-    assert (unnamed.status, "the dataset does not say which split of librispeech it is of" in unnamed.stderr) == (2, True)
+    assert (unnamed.status, "the dataset does not say which split of librispeech it is of" in unnamed.stderr) == (
+        2,
+        True,
+    )
     lone = otoscope("eval", "--task", "librispeech", "--model", "baseline:empty", "--dataset-arg", "split=x")
     assert (lone.status, "--dataset-arg says more about --dataset" in lone.stderr) == (2, True)
     both = otoscope(*command, "--task", "librispeech:test-clean", "--manifest", "m.jsonl")
