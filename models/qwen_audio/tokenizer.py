@@ -140,7 +140,9 @@ def _read_ranks(path: Path) -> dict[bytes, int]:
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
-        raise ModelLoadError(f"{path}: not readable ({error.strerror}), expected the checkpoint's vocabulary") from error
+        raise ModelLoadError(
+            f"{path}: not readable ({error.strerror}), expected the checkpoint's vocabulary"
+        ) from error
     ranks: dict[bytes, int] = {}
     for number, line in enumerate(lines, start=1):
         token = _read_line(f"{path}:{number}", line, rank=number - 1)
@@ -166,4 +168,6 @@ def _read_line(where: str, line: bytes, *, rank: int) -> bytes:
     except ValueError:
         pass
     shown = line[:60].decode("utf-8", "backslashreplace")
-    raise ModelLoadError(f"{where}: {shown!r}, expected a token in base64 and the rank {rank}; get the checkpoint again")
+    raise ModelLoadError(
+        f"{where}: {shown!r}, expected a token in base64 and the rank {rank}; get the checkpoint again"
+    )
