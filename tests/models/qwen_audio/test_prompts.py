@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from evaluate.errors import RequestError
 from evaluate.protocols import render_prompt
-from evaluate.task_file import read_task_file
+from evaluate.task_file import load_task_class
 from evaluate.types import AudioRef, Sample, Turn
 from models.qwen_audio import QwenTokenizer
 from models.qwen_audio.prompts import (
@@ -186,7 +186,7 @@ def own_task(tmp_path: Path) -> Any:
     def make(kind: str) -> Any:
         path = tmp_path / "mine.yaml"
         path.write_text(f"name: mine\nkind: {kind}\nmanifest: mine.jsonl\nmetrics: [accuracy]\n")
-        return read_task_file(path)(tmp_path)
+        return load_task_class(path)(tmp_path)
 
     return make
 
@@ -286,12 +286,15 @@ def test_what_is_said_is_encoded_as_one_ordinary_text(small: QwenTokenizer, text
     assert list(plain) == [*opening, *small.encode_ordinary(text), *small.encode("<|im_end|>\n<|im_start|>assistant\n")]
 
 
-@pytest.mark.parametrize(("window", "kept"), [(10_000, "abc"), (54, "abc"), (53, "bc"), (44, "bc"), (43, "c"), (0, "")])
+@pytest.mark.parametrize(
+    ("window", "kept"), [(6144, "abc"), (57, "abc"), (56, "bc"), (45, "bc"), (44, "c"), (33, "c"), (32, ""), (0, "")]
+)
 def test_turns_that_do_not_fit_are_left_out_whole_the_oldest_first(
     released: QwenTokenizer, window: int, kept: str
 ) -> None:
     # by hand: the system's turn has 10 tokens; an exchange has line end, start, "user", line end, its letter, end, and
-    # the same for the answer: 12, with a clip of 2 tokens 22: "Audio 1: " 5, the span 4, line end 1
+    # the same for the answer: 12; with a clip 10 more, for "Audio 1: " 5, the span 4, the line end 1. So c alone makes
+    # 32, which must stay below the window, b and c 44, all three 56
     messages: list[Any] = [("user", "a"), ("assistant", "x"), ("user", "b"), ("assistant", "x")]
     messages += [("user", [SHORT, "c"]), ("assistant", "x"), ("user", [LONG, "d"])]
     prompt = chat_prompt(released, messages, half, window=window)
@@ -302,11 +305,15 @@ def test_turns_that_do_not_fit_are_left_out_whole_the_oldest_first(
     assert "Audio 2: " in text  # numbered as if nothing had been left out
 
 
-def test_the_window_is_that_of_the_checkpoint(small: QwenTokenizer) -> None:
-    history = [("user", "a"), ("assistant", "a " * 3000)]
-    assert len(chat_prompt(small, [*history, ("user", "b")], half).ids) < 200
-    assert len(chat_prompt(small, [*history, ("user", "b")], half, window=7000).ids) > 6000
-    assert len(chat_prompt(small, [("user", "b " * 4000)], half).ids) > 8000  # the question itself is not counted
+def test_the_window_is_that_of_the_checkpoint(released: QwenTokenizer) -> None:
+    # the system's turn and an exchange without its answer have 21 tokens, see above; a digit is one
+    def is_kept(num_digits: int, question: str = "b") -> bool:
+        history = [("user", "a"), ("assistant", "1" * num_digits)]
+        return "a<|im_end|>" in released.decode(chat_prompt(released, [*history, ("user", question)], half).ids)
+
+    assert is_kept(6144 - 21 - 1)
+    assert not is_kept(6144 - 21)
+    assert is_kept(6144 - 21 - 1, question="2" * 7000)  # the question itself is not counted
 
 
 @pytest.mark.parametrize(
