@@ -9,13 +9,13 @@ prompts of the second stand in the lists that its README links to).
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from evaluate.metrics.base import PROTOCOLS
 from evaluate.types import Sample
 
-__all__ = ["ASR", "PROTOCOLS", "SCENE", "TRANSLATION", "Protocol", "language_name", "render_prompt"]
+__all__ = ["ASR", "PROTOCOLS", "SCENE", "TRANSLATION", "Protocol", "language_name", "prompt_pieces", "render_prompt"]
 
 WINDOW_S = 30.0  # both models hear the first 30 s of a clip; what follows was dropped without notice
 
@@ -71,7 +71,21 @@ def render_prompt(template: str, sample: Sample) -> str:
 
     Places are {question}, {choices}, {language}, {language_name}, {answer_language} and {answer_language_name}.
     """
+    return "".join(text for _, text in prompt_pieces(template, sample))
+
+
+def prompt_pieces(template: str, sample: Sample) -> Iterator[tuple[str, str]]:
+    """Yield a filled prompt piece by piece: the place that it fills, "" for the template's own text, and the piece.
+
+    A model family that must tell what a template says from what a data set says needs them apart.
+    """
     answer_language = sample.answer_language or sample.language
     values = (sample.question, ", ".join(sample.choices), sample.language, language_name(sample.language))
     content = dict(zip(PLACES, (*values, answer_language, language_name(answer_language)), strict=True))
-    return PLACE.sub(lambda place: content.get(place[1], place[0]), template)
+    end = 0
+    for place in PLACE.finditer(template):
+        if place[1] in content:
+            yield "", template[end : place.start()]
+            yield place[1], content[place[1]]
+            end = place.end()
+    yield "", template[end:]
