@@ -1,13 +1,82 @@
-"""Vocabularies: a made one of 1,024 ranks, and the checkpoint's own where it is."""
+"""Tiny random models, clips and vocabularies that the tests of Qwen-Audio share."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from models.qwen_audio import QwenTokenizer
+from models.qwen_audio.config import QwenAudioConfig
+from models.qwen_audio.front_end import clip_lengths
+from models.qwen_audio.prompt import PreparedPrompt
+from models.qwen_audio.tiny import TINY_CONFIG, write_checkpoint
+from models.qwen_audio.tokenizer import QwenTokenizer
+
+Waveform = NDArray[np.float32]
+START, END = TINY_CONFIG.audio.audio_start_id, TINY_CONFIG.audio.audio_end_id
+PLACEHOLDER = 464  # any id: it is overwritten
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """A random model in float32; changes to the configuration by name, `tiny_model(seq_length=16)`."""
+    import torch
+
+    from models.qwen_audio.loading import load_checkpoint
+
+    made: dict[QwenAudioConfig, Any] = {}
+
+    def make(**changes: Any) -> Any:
+        config = replace(TINY_CONFIG, **changes)
+        if config not in made:
+            folder = tmp_path_factory.mktemp("qwen-audio")
+            write_checkpoint(folder, config)
+            made[config] = load_checkpoint(folder, dtype=torch.float32)
+        return made[config]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("qwen-audio") / "tiny"
+    write_checkpoint(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def clip() -> Callable[..., Waveform]:
+    """Noise that swells and fades; `clip(num_frames, seed)`."""
+
+    def make(num_frames: int, seed: int = 0) -> Waveform:
+        rng = np.random.default_rng(seed)
+        swell = np.abs(np.sin(np.arange(num_frames) / 3000.0 + seed))
+        return (0.3 * swell * rng.standard_normal(num_frames)).astype(np.float32)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def prompt() -> Callable[..., PreparedPrompt]:
+    """A prompt of ids and clips in order: `prompt([1, 2], waveform, [3])`."""
+
+    def make(*parts: list[int] | Waveform) -> PreparedPrompt:
+        ids: list[int] = []
+        waveforms = []
+        for part in parts:
+            if isinstance(part, list):
+                ids += part
+                continue
+            ids += [START, *[PLACEHOLDER] * clip_lengths(part.size).tokens, END]
+            waveforms.append(part)
+        return PreparedPrompt(tuple(ids), tuple(waveforms))
+
+    return make
 
 
 def made_ranks() -> dict[bytes, int]:

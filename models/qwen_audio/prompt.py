@@ -1,0 +1,14 @@
+"""What stands between writing a prompt and running the model on it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class PreparedPrompt:
+    """A prompt as the model takes it: each clip is audio start, one placeholder per audio token, audio end."""
+
+    ids: tuple[int, ...]
+    waveforms: tuple[NDArray[np.float32], ...]  # in order of their places in `ids`; (num_frames,) at 16 kHz
