@@ -74,6 +74,7 @@ def describe_first_sample(task: Task, model: ModelAdapter, split_name: str | Non
     first = split.samples[0]
     if reason := model.refusal(task, [first]):
         raise RequestError(f"{model.name} cannot do {task.name}:{split.name}: {reason}; see otoscope models")
+    model.begin(task, split, [first])
     return {
         "split": split.name,
         "sample": first.id,

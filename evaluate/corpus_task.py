@@ -124,11 +124,6 @@ class CorpusTask(Task):
             found.append("the dataset does not say that its rows are of this split; they are taken for it")
         return found
 
-    def covers(self, split: str) -> bool:
-        """Whether the protocol asked for is of this split too."""
-        del split
-        return True
-
     def spoken_language(self, split: str) -> str:
         """Return the language of a split's speech; "" where each row names its own, or there is none."""
         return self.language if self.answer_language else self.language_of(split)

@@ -216,6 +216,11 @@ class Task(ABC):
             return text
         return create_extractor(self.extractor or DEFAULT_EXTRACTOR)(text, sample.choices, self.aliases)
 
+    def covers(self, split: str) -> bool:
+        """Whether the published evaluations that cover the task are of this split too."""
+        del split
+        return True
+
     def remarks(self, split: str) -> list[str]:
         """Return what somebody who runs a split should know, one line each."""
         del split

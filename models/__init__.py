@@ -18,10 +18,15 @@ from evaluate.registry import Registry, unknown_name
 
 FAMILIES = {
     "whisper": "models.whisper:Whisper",
+    "qwen-audio": "models.qwen_audio.adapter:QwenAudioBase",
+    "qwen-audio-chat": "models.qwen_audio.adapter:QwenAudioChat",
     "predictions": "models.predictions:Predictions",
     "baseline": "models.baseline:Baseline",
 }
 SHORT_NAMES = {
+    "qwen-audio": "qwen-audio:Qwen/Qwen-Audio",
+    "qwen-audio-chat": "qwen-audio-chat:Qwen/Qwen-Audio-Chat",
+} | {
     f"whisper-{size}": f"whisper:openai/whisper-{size}"
     for size in (
         *("tiny", "tiny.en", "base", "base.en", "small", "small.en", "medium", "medium.en"),

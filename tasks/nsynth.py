@@ -138,9 +138,10 @@ class NSynth(CorpusTask):
     def extract_answer(self, sample: Sample, text: str) -> str | None:
         """Return the part of an answer that a split asks for; of qualities there may be several."""
         aspect = next(aspect for aspect in ASPECTS if CHOICES[aspect] == sample.choices)
+        found = AS_WRITTEN[aspect].search(text.strip())
         if self.protocol:
-            found = AS_WRITTEN[aspect].search(text.strip())
             return found[1] if found else ""
+        text = found[1] if found else text  # a model may answer so though it was asked for one aspect
         return text if aspect in ("qualities", "pitch") else super().extract_answer(sample, text)
 
     def _list(self, split: str) -> Path:

@@ -12,10 +12,10 @@ Source: QwenLM/Qwen-Audio at b50fb958, eval_audio/*.py; qwen_generation_utils.py
 what is said in a chat may name the special tokens of the audio tasks, here it names none.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, groupby, islice
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from evaluate.errors import RequestError
 from evaluate.protocols import ASR, TRANSLATION, prompt_pieces
 from evaluate.task import Task
 from evaluate.types import Sample, primary_subtag
+from models.qwen_audio.prompt import PreparedPrompt
 from models.qwen_audio.tokenizer import LANGUAGES, QwenTokenizer
 
 PROTOCOL = "qwen-audio"
@@ -39,33 +40,25 @@ class Data:
 
 
 Waveform: TypeAlias = NDArray[np.float32]  # (num_frames,) at 16 kHz
+Clip = TypeVar("Clip")
 Part: TypeAlias = str | Data | Waveform
 CountAudioTokens: TypeAlias = Callable[[Waveform], int]  # how many rows a clip gives, the two of its tags not counted
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class EncodedPrompt:
-    """Token ids, and the clips whose spans they hold, in the order of the spans."""
-
-    ids: tuple[int, ...] = ()
-    waveforms: tuple[Waveform, ...] = ()
-
-    def __add__(self, other: "EncodedPrompt") -> "EncodedPrompt":
-        return EncodedPrompt(self.ids + other.ids, self.waveforms + other.waveforms)
-
-
-def encode_prompt(tokenizer: QwenTokenizer, parts: Iterable[Part], num_audio_tokens: CountAudioTokens) -> EncodedPrompt:
+def encode_prompt(
+    tokenizer: QwenTokenizer, parts: Iterable[Part], num_audio_tokens: CountAudioTokens
+) -> PreparedPrompt:
     """Return a prompt as ids and clips; neighbouring texts of one type are encoded as one."""
-    prompt = EncodedPrompt()
+    prompt = PreparedPrompt()
     for part_type, run in groupby(parts, key=type):
         same: list[Any] = list(run)
         if issubclass(part_type, str):
-            prompt += EncodedPrompt(tuple(tokenizer.encode_template("".join(same))))
+            prompt += PreparedPrompt(tuple(tokenizer.encode_template("".join(same))))
         elif part_type is Data:
-            prompt += EncodedPrompt(tuple(tokenizer.encode_ordinary("".join(data.text for data in same))))
+            prompt += PreparedPrompt(tuple(tokenizer.encode_ordinary("".join(data.text for data in same))))
         else:
             for waveform in same:
-                prompt += EncodedPrompt(_audio_ids(tokenizer, num_audio_tokens(waveform)), (waveform,))
+                prompt += PreparedPrompt(_audio_ids(tokenizer, num_audio_tokens(waveform)), (waveform,))
     return prompt
 
 
@@ -147,9 +140,15 @@ class Message(NamedTuple):
 
 def sample_messages(sample: Sample, waveforms: Iterable[Waveform]) -> list[Message]:
     """Return a sample as a conversation; `waveforms` are its clips, and each turn's stand before its text."""
-    clips = iter(waveforms)
-    earlier = [Message(turn.role, [*islice(clips, turn.num_clips), turn.text]) for turn in sample.turns]
-    return [*earlier, Message("user", [*clips, sample.prompt])]
+    return [Message(role, [*clips, text]) for role, clips, text in sample_turns(sample, waveforms)]
+
+
+def sample_turns(sample: Sample, clips: Iterable[Clip]) -> Iterator[tuple[str, list[Clip], str]]:
+    """Yield role, clips and text of each turn of a sample, the one that is asked now last."""
+    rest = iter(clips)
+    for turn in sample.turns:
+        yield turn.role, list(islice(rest, turn.num_clips)), turn.text
+    yield "user", list(rest), sample.prompt
 
 
 def chat_prompt(
@@ -160,7 +159,7 @@ def chat_prompt(
     system: str | None = None,
     api_numbering: bool = False,
     window: int = CHAT_WINDOW,
-) -> EncodedPrompt:
+) -> PreparedPrompt:
     """Return a conversation as the chat model reads it, up to where the assistant begins to answer.
 
     Earlier turns that do not fit into the window are left out whole, the oldest first, and with them their clips.
@@ -183,12 +182,12 @@ def chat_prompt(
     newline = encoder.text("\n")
     # Encoded from the oldest on, since that is how clips are numbered, and kept from the newest on.
     *earlier, query = [(message.role, encoder.block(message)) for message in turns]
-    kept = EncodedPrompt()
+    kept = PreparedPrompt()
     for turn in reversed(_exchanges(earlier, newline)):
         if len(opening.ids) + len(turn.ids) + len(kept.ids) >= window:
             break
         kept = turn + kept
-    start = EncodedPrompt((tokenizer.im_start_id,))
+    start = PreparedPrompt((tokenizer.im_start_id,))
     return opening + kept + newline + query[1] + newline + start + encoder.text("assistant") + newline
 
 
@@ -204,12 +203,12 @@ class _ChatEncoder:
         self._tokenizer, self._num_audio_tokens, self._api_numbering = tokenizer, num_audio_tokens, api_numbering
         self._numbers = count(1)
 
-    def text(self, text: str) -> EncodedPrompt:
-        return EncodedPrompt(tuple(self._tokenizer.encode_ordinary(text)))
+    def text(self, text: str) -> PreparedPrompt:
+        return PreparedPrompt(tuple(self._tokenizer.encode_ordinary(text)))
 
-    def block(self, message: Message) -> EncodedPrompt:
+    def block(self, message: Message) -> PreparedPrompt:
         """Return one message between its two marks; the line ends around it are the caller's."""
-        start, end = EncodedPrompt((self._tokenizer.im_start_id,)), EncodedPrompt((self._tokenizer.im_end_id,))
+        start, end = PreparedPrompt((self._tokenizer.im_start_id,)), PreparedPrompt((self._tokenizer.im_end_id,))
         content = encode_prompt(self._tokenizer, self._content(message), self._num_audio_tokens)
         return start + self.text(message.role) + self.text("\n") + content + end
 
@@ -257,12 +256,12 @@ def _in_order(messages: Sequence[Message], system: str | None) -> list[Message]:
     return [told, *turns]
 
 
-def _exchanges(blocks: Sequence[tuple[str, EncodedPrompt]], newline: EncodedPrompt) -> list[EncodedPrompt]:
+def _exchanges(blocks: Sequence[tuple[str, PreparedPrompt]], newline: PreparedPrompt) -> list[PreparedPrompt]:
     """Return each of the user's messages with the answer to it, both behind their line ends.
 
     A message without an answer has the line end of the absent one all the same, as released.
     """
-    exchanges: list[EncodedPrompt] = []
+    exchanges: list[PreparedPrompt] = []
     for role, block in blocks:
         if role == "user":
             exchanges.append(newline + block + newline)

@@ -1,5 +1,6 @@
 """A Qwen-Audio of a few thousand random weights, for tests and for trying things out without the released ones."""
 
+import base64
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -31,7 +32,7 @@ TINY_CONFIG = QwenAudioConfig(
 
 
 def write_checkpoint(folder: Path, config: QwenAudioConfig = TINY_CONFIG, *, seed: int = 0) -> None:
-    """Write `config.json` and `model.safetensors` with random weights, as large as those of a trained model act.
+    """Write a checkpoint with random weights, as large as those of a trained model act, and a vocabulary of bytes.
 
     Args:
         folder: Made if need be.
@@ -51,4 +52,6 @@ def write_checkpoint(folder: Path, config: QwenAudioConfig = TINY_CONFIG, *, see
     folder.mkdir(parents=True, exist_ok=True)
     content = {"architectures": ["QWenLMHeadModel"], "model_type": "qwen", **asdict(config)}
     (folder / "config.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    ranks = "".join(f"{base64.b64encode(bytes([byte])).decode()} {byte}\n" for byte in range(256))
+    (folder / "qwen.tiktoken").write_text(ranks, encoding="ascii")
     save_file(weights, folder / "model.safetensors")
