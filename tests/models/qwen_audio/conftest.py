@@ -27,7 +27,7 @@ def made_ranks() -> dict[bytes, int]:
         b"ent",
         b"for",
         b"tion",
-        b"ous",
+        b"12",
     ]
     for first in b"abcdefghijklmnopqrstuvwxyz ":
         tokens += [bytes([first, second]) for second in b"abcdefghijklmnopqrstuvwxyz|>:"]
