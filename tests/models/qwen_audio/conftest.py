@@ -82,22 +82,7 @@ def prompt() -> Callable[..., PreparedPrompt]:
 def made_ranks() -> dict[bytes, int]:
     """All bytes, then some common pieces, then pairs of letters, 1,024 in all."""
     tokens = [bytes([byte]) for byte in range(256)]
-    tokens += [
-        b"th",
-        b"he",
-        b" t",
-        b"in",
-        b"the",
-        b" the",
-        b"\n\n",
-        b"ing",
-        b"and",
-        b"ion",
-        b"ent",
-        b"for",
-        b"tion",
-        b"ous",
-    ]
+    tokens += [b" t", b" the", b"\n\n", b"12", *b"th he in the ing and ion ent for tion".split()]
     for first in b"abcdefghijklmnopqrstuvwxyz ":
         tokens += [bytes([first, second]) for second in b"abcdefghijklmnopqrstuvwxyz|>:"]
     made = list(dict.fromkeys(tokens))[:1024]
