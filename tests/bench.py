@@ -4,7 +4,9 @@
 
 Word error rate with its interval against bare `jiwer.wer` without one; CIDEr-D with tokenisation and interval against
 pycocoevalcap with its Java tokeniser, where Java is; and, where a Whisper checkpoint and recordings are
-(OTOSCOPE_TEST_CHECKPOINTS, OTOSCOPE_TEST_CORPORA), an evaluation against a plain loop over `generate`.
+(OTOSCOPE_TEST_CHECKPOINTS, OTOSCOPE_TEST_CORPORA), an evaluation against a plain loop over `generate`. And the code of
+Qwen-Audio with random weights in a small shape: a batch against one at a time, a short clip against a long one; ratios
+say how the work grows, not how fast the released model is.
 """
 
 import contextlib
@@ -177,7 +179,37 @@ def bench_evaluation() -> None:
     compare("whisper tiny.en on 50 utterances, whole process, against a plain loop", ours, theirs)
 
 
+def bench_qwen_audio() -> None:
+    from dataclasses import replace
+
+    import numpy as np
+
+    from models.qwen_audio import QwenAudio
+    from models.qwen_audio.tiny import TINY_CONFIG, write_checkpoint
+
+    language = {"hidden_size": 512, "num_hidden_layers": 6, "num_attention_heads": 8, "kv_channels": 64}
+    audio = replace(TINY_CONFIG.audio, n_state=256, n_head=4, n_layer=6, output_dim=512)
+    rng = np.random.default_rng(0)
+    short, long = ((0.1 * rng.standard_normal(16_000 * length)).astype(np.float32) for length in (3, 30))
+    with tempfile.TemporaryDirectory() as folder:
+        write_checkpoint(Path(folder), replace(TINY_CONFIG, **language, intermediate_size=2816, audio=audio))
+        model = QwenAudio.from_pretrained(folder, dtype="float32", device="cpu")
+        prompts = [[short, "<|startoftranscript|><|en|><|transcribe|><|en|><|notimestamps|><|wo_itn|>"]] * 8
+        limits = {"max_new_tokens": 24, "min_new_tokens": 24}
+        compare(
+            "Qwen-Audio in small, 8 clips of 3 s, 24 new tokens each: a batch against one at a time",
+            lambda: model.generate(prompts, **limits),
+            lambda: [model.generate([prompt], **limits) for prompt in prompts],
+        )
+        compare(
+            "Qwen-Audio's tower in small: 20 clips of 3 s against 20 of 30 s, one at a time",
+            lambda: [model.encode_audio([short]) for _ in range(20)],
+            lambda: [model.encode_audio([long]) for _ in range(20)],
+        )
+
+
 if __name__ == "__main__":
     bench_word_error_rate()
     bench_captions()
+    bench_qwen_audio()
     bench_evaluation()
