@@ -1,6 +1,6 @@
 """Tiny random models, clips and prompts that the tests of Qwen-Audio share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,17 @@ from models.qwen_audio.tiny import TINY_CONFIG, write_checkpoint
 Waveform = NDArray[np.float32]
 START, END = TINY_CONFIG.audio.audio_start_id, TINY_CONFIG.audio.audio_end_id
 PLACEHOLDER = 464  # any id: it is overwritten
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Threads that wait for each other cost more than these models do."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
