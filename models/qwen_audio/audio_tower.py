@@ -1,7 +1,7 @@
 """The audio tower: Whisper's encoder, pooled to 40 ms and projected to the language model's width.
 
 Module names are those of the released parameters. A clip's vectors do not depend on its neighbours in a batch: what
-lies beyond its end is zero before either convolution, as it is for the clip alone, and no position attends to it.
+lies beyond its end is zero before the convolutions, as it is for the clip alone, and no position attends to it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -75,8 +75,8 @@ class AudioTower(nn.Module):
         """
         num_positions = mels.shape[2] // 2
         inside = torch.arange(num_positions, device=mels.device) < after_cnn[:, None]  # (batch, positions)
+        # What conv1 makes beyond a clip's end needs no mask: conv2 at the clip's last position does not reach it.
         x = functional.gelu(self.conv1(mels))
-        x = x * inside.repeat_interleave(2, dim=1)[:, None]  # the bias and the clip's edge reach beyond its end
         x = functional.gelu(self.conv2(x)).transpose(1, 2)  # (batch, positions, n_state)
         x = (x + self.positional_embedding[:num_positions]) * inside[:, :, None]
         mask = None if bool(inside.all()) else inside[:, None, None]  # (batch, heads, queries, keys)

@@ -91,11 +91,10 @@ def _scaled_log_mel(waveform: NDArray[np.float32], num_mels: int) -> tuple["torc
 
     clip = torch.as_tensor(np.ascontiguousarray(waveform[:MAX_FRAMES], dtype=np.float32))
     num_touched = min(MAX_MEL_FRAMES, -(-(clip.numel() + WINDOW // 2) // HOP))
-    # Silence for the last of these windows and for the edge that is reflected after it; at 30 s it is the clip's own.
-    padded_length = min(MAX_FRAMES, num_touched * HOP + WINDOW)
-    padded = torch.nn.functional.pad(clip, (0, padded_length - clip.numel()))
+    # Unless this is the end of the 30 s, what the last window sees reflected beyond it is silence, as it should be.
+    padded = torch.nn.functional.pad(clip, (0, num_touched * HOP - clip.numel()))
     window = torch.hann_window(WINDOW)
-    spectrum = torch.stft(padded, WINDOW, HOP, window=window, return_complex=True)[:, :num_touched]  # (bins, frames)
+    spectrum = torch.stft(padded, WINDOW, HOP, window=window, return_complex=True)[:, :-1]  # (201, num_touched)
     power = spectrum.real.square() + spectrum.imag.square()
     logs = (_filters(num_mels) @ power).clamp(min=QUIETEST).log10()
     floor = float(logs.max()) - 8.0

@@ -1,7 +1,7 @@
 """Tiny random models, clips and vocabularies that the tests of Qwen-Audio share."""
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -20,6 +20,17 @@ from models.qwen_audio.tokenizer import QwenTokenizer
 Waveform = NDArray[np.float32]
 START, END = TINY_CONFIG.audio.audio_start_id, TINY_CONFIG.audio.audio_end_id
 PLACEHOLDER = 464  # any id: it is overwritten
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Threads that wait for each other cost more than these models do."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

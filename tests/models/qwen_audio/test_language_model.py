@@ -156,6 +156,17 @@ def test_a_padded_batch_in_half_precision_has_no_nan(tiny_checkpoint: Any, promp
             assert not found.isnan().any()
 
 
+def test_padding_attends_to_itself(tiny_model: TinyModel) -> None:
+    cache = tiny_model().transformer.new_cache([2, 4])
+
+    mask = cache.step(4).mask[:, 0].int().tolist()
+
+    assert mask == [
+        [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 1, 1]],
+        [[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0], [1, 1, 1, 1]],
+    ]
+
+
 @pytest.mark.parametrize("seq_length", [2048, 16])
 def test_decoding_with_the_cache_is_computing_everything_anew(
     tiny_model: TinyModel, prompt: Prompt, clip: Clip, seq_length: int
