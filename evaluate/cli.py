@@ -543,7 +543,7 @@ def models_command(name: str | None, as_json: bool) -> None:
     from evaluate.catalogue import describe_each, describe_model
     from models import SHORT_NAMES, registry
 
-    names = [name.removesuffix(":")] if name else [*registry.names(), *SHORT_NAMES]
+    names = [name] if name else [*(f"{family}:" for family in registry.names()), *SHORT_NAMES]
     rows = describe_each(names, describe_model, strict=bool(name))
     _print_catalogue("models", rows, ("name", "stands_for", "settings", "description"), name, as_json)
 

@@ -18,6 +18,7 @@ class ModelAdapter(ABC):
     """
 
     name: str  # as it stands in results and the leaderboard
+    description = ""  # in a list of models; "": the first line of its module
     source_hash = ""  # of the Python file that a user's own adapter comes from: an edited file is another model
     sample_rate_hz: int | None = 16_000  # of the waveforms it wants; None: it does not hear, nothing is decoded
 

@@ -106,6 +106,7 @@ class QwenAudioBase(_QwenAudioAdapter):
     """The base model, in the prompts of its training."""
 
     family = "qwen-audio"
+    description = "Qwen-Audio, the base model: native, asked in the special tokens of its training"
     _template = ""
     _keeps_special_tokens = True
     _max_new_tokens = 512
@@ -154,6 +155,7 @@ class QwenAudioChat(_QwenAudioAdapter):
     """The chat model, in the task's own words."""
 
     family = "qwen-audio-chat"
+    description = "Qwen-Audio-Chat: native, asked in words; several turns and clips"
     _max_new_tokens = 512
 
     def shown_prompt(self, sample: Sample) -> str:
