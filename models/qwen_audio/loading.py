@@ -69,19 +69,25 @@ def fetch(hub_id: str, *, revision: str = "main") -> Path:
     Raises:
         ModelLoadError: The hub does not give them.
     """
-    from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError
 
-    try:
+    def download(*patterns: str) -> Path:
         try:
-            listed = HfApi().list_repo_files(hub_id, revision=revision)
-        except OSError:  # no network: whatever the local cache has
-            listed = []
-        weights = "*.bin" if listed and not any(name.endswith(".safetensors") for name in listed) else "*.safetensors"
-        return Path(snapshot_download(hub_id, revision=revision, allow_patterns=[*HUB_FILES, weights]))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ModelLoadError(f"{hub_id}: the hub does not give it ({reason}); is the id right, is it gated?") from error
+            return Path(snapshot_download(hub_id, revision=revision, allow_patterns=list(patterns)))
+        except (HfHubHTTPError, OSError, ValueError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise ModelLoadError(
+                f"{hub_id}: the hub does not give it ({reason}); is the id right, is it gated, is there a network?"
+            ) from error
+
+    folder = download(*HUB_FILES)
+    for index_name, single in zip(INDEXES, SINGLE_FILES, strict=True):  # one kind of weights, where there are two
+        index = folder / index_name
+        download(*(_files_of_index(index) if index.is_file() else [single]))
+        if index.is_file() or (folder / single).is_file():
+            break
+    return folder
 
 
 def resolve_dtype(dtype: str, device: str) -> torch.dtype:

@@ -91,6 +91,12 @@ def test_an_end_is_not_chosen_before_the_least_length(tiny_model: TinyModel, pro
     assert first not in found
 
 
+def test_a_least_length_without_an_end_changes_nothing(tiny_model: TinyModel, prompts: list[PreparedPrompt]) -> None:
+    found = generate(tiny_model(), prompts, options(min_new_tokens=3), NO_END)
+
+    assert found == generate(tiny_model(), prompts, options(), NO_END)
+
+
 def test_rows_of_the_vocabulary_that_no_token_has_are_never_chosen(
     tiny_model: TinyModel, prompts: list[PreparedPrompt]
 ) -> None:

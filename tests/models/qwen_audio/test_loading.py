@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from evaluate.errors import ModelLoadError
 from models.qwen_audio.config import RELEASED_CONFIG, AudioConfig, QwenAudioConfig
-from models.qwen_audio.loading import build_empty, load_checkpoint, resolve_dtype
+from models.qwen_audio.loading import build_empty, fetch, load_checkpoint, resolve_dtype
 from models.qwen_audio.prompt import PreparedPrompt
 from models.qwen_audio.tiny import TINY_CONFIG, write_checkpoint
 
@@ -198,6 +198,59 @@ def test_a_file_that_is_cut_off_is_named(tiny_checkpoint: Path, tmp_path: Path, 
 
     with pytest.raises(ModelLoadError, match=rf"{name}: cannot be loaded .*is the file whole"):
         load_checkpoint(folder, dtype=torch.float32)
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that stands for the hub; what is fetched of it lands in `cache` beside it."""
+    import huggingface_hub
+
+    def snapshot_download(hub_id: str, *, revision: str, allow_patterns: list[str]) -> str:
+        if (hub_id, revision) != ("qwen/audio", "v1"):
+            raise ValueError("no such\nrepository")
+        for path in (tmp_path / "hub").iterdir():
+            if any(path.match(pattern) for pattern in allow_patterns):
+                (tmp_path / "cache").mkdir(exist_ok=True)
+                shutil.copy(path, tmp_path / "cache")
+        return str(tmp_path / "cache")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+    return tmp_path / "hub"
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "bin"])
+def test_a_hub_checkpoint_is_fetched_with_one_kind_of_weights(tiny_checkpoint: Path, hub: Path, suffix: str) -> None:
+    in_shards(tiny_checkpoint, hub, suffix=suffix)
+    (hub / "qwen.tiktoken").touch()
+    (hub / ("pytorch_model.bin" if suffix == "safetensors" else "other.safetensors")).touch()
+    (hub / "README.md").touch()
+
+    folder = fetch("qwen/audio", revision="v1")
+
+    stem = "model" if suffix == "safetensors" else "pytorch_model"
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        [
+            "config.json",
+            "qwen.tiktoken",
+            f"{stem}.{suffix}.index.json",
+            f"{stem}-00001-of-00002.{suffix}",
+            f"{stem}-00002-of-00002.{suffix}",
+        ]
+    )
+    load_checkpoint(folder, dtype=torch.float32)
+
+
+def test_a_hub_checkpoint_of_one_file_is_fetched(tiny_checkpoint: Path, hub: Path) -> None:
+    single_bin(tiny_checkpoint, hub)
+
+    folder = fetch("qwen/audio", revision="v1")
+
+    assert sorted(path.name for path in folder.iterdir()) == ["config.json", "pytorch_model.bin"]
+
+
+def test_a_checkpoint_that_the_hub_does_not_give_is_an_error(hub: Path) -> None:
+    with pytest.raises(ModelLoadError, match=r"^qwen/video: the hub does not give it \(no such repository\); is"):
+        fetch("qwen/video")
 
 
 def test_dtypes_by_name() -> None:
