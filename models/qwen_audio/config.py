@@ -11,7 +11,7 @@ from evaluate.errors import ModelLoadError
 
 @dataclass(frozen=True, kw_only=True)
 class AudioConfig:
-    """The audio tower; key `audio` of the file. None of its keys may be missing."""
+    """The audio tower; key `audio` of the file. Nobody can guess its sizes, so they must be there."""
 
     n_mels: int  # bins of the log-mel
     n_ctx: int  # positions after the convolutions, 20 ms each
@@ -19,8 +19,8 @@ class AudioConfig:
     n_head: int
     n_layer: int
     output_dim: int  # width of what the language model is given
-    avg_pool: bool
-    add_audio_bos_eos_token: bool
+    avg_pool: bool = True
+    add_audio_bos_eos_token: bool = True
     audio_start_id: int  # the end tag's id is the next one
 
     @property

@@ -67,8 +67,8 @@ def test_a_key_without_a_default_must_be_there(key: str) -> None:
         QwenAudioConfig.from_dict(content)
 
 
-@pytest.mark.parametrize("key", sorted(RELEASED_FILE["audio"]))
-def test_every_key_of_the_tower_must_be_there(key: str) -> None:
+@pytest.mark.parametrize("key", sorted(RELEASED_FILE["audio"].keys() - {"avg_pool", "add_audio_bos_eos_token"}))
+def test_every_size_of_the_tower_must_be_there(key: str) -> None:
     audio = {name: value for name, value in RELEASED_FILE["audio"].items() if name != key}
 
     with pytest.raises(ModelLoadError, match=f"config.json: audio: no {key} in it"):
