@@ -95,7 +95,7 @@ class Cache:
             cosines=angles.cos(),
             sines=angles.sin(),
             logn=self._logn(positions) if self._config.use_logn_attn and end > self._config.seq_length else None,
-            mask=self._mask(columns) if needs_mask else None,
+            mask=self._mask(columns, end) if needs_mask else None,
             is_causal=is_causal,
         )
 
@@ -112,8 +112,8 @@ class Cache:
         for layer, (keys, values) in enumerate(zip(self._keys, self._values, strict=True)):
             self._keys[layer], self._values[layer] = keys[rows], values[rows]
 
-    def _mask(self, columns: Tensor) -> Tensor:
-        keys = torch.arange(int(columns[-1]) + 1, device=columns.device)
+    def _mask(self, columns: Tensor, end: int) -> Tensor:
+        keys = torch.arange(end, device=columns.device)
         is_own = keys >= self._padding[:, None, None]  # (rows, 1, keys)
         # A padding query attends to itself: a row without any key would be NaN in half precision, and spread.
         return ((is_own & (keys <= columns[:, None])) | (keys == columns[:, None]))[:, None]
