@@ -90,51 +90,68 @@ def _one_by_one(
     return answers
 
 
+@dataclass(frozen=True)
+class _Beam:
+    """A beginning of an answer."""
+
+    score: float  # log-probability
+    ids: list[int]
+    parent: int = 0  # row it goes on from
+
+    def final_score(self, length: int, options: GenerationOptions) -> float:
+        """Return the score by which answers are compared; `length` counts the stop id."""
+        return float(self.score / length**options.length_penalty)
+
+
 def _beam_search(
     model: QwenAudioModel, prompt: PreparedPrompt, options: GenerationOptions, vocabulary: Vocabulary
 ) -> list[int]:
     """Return the answer of the highest log-probability divided by its length to the power of the length penalty.
 
-    As transformers' with `early_stopping=False`: the length counts the stop id; the search ends when no beam, at its
-    present length, beats the worst of `num_beams` finished answers.
+    As transformers' with `early_stopping=False`: the search ends when no beam, at its present length, beats the worst
+    of `num_beams` finished answers.
     """
-    limit, width = _limit(options), options.num_beams
+    limit = _limit(options)
     hidden, cache = model.prefill([prompt], num_new=limit - 1)
     hidden = hidden[:, -1]
-    beams: list[tuple[float, list[int]]] = [(0.0, [])]  # log-probability and ids
-    finished: list[tuple[float, list[int]]] = []  # final score and ids
+    beams = [_Beam(0.0, [])]
+    finished: list[tuple[float, list[int]]] = []  # the best `num_beams` answers, best first
     for length in range(1, limit + 1):
-        totals = torch.log_softmax(model.lm_head(hidden).float(), dim=-1)  # (beams, vocabulary)
-        histories = [[*prompt.ids, *ids] for _, ids in beams]
-        totals = _choosable(totals, histories, length - 1, options, vocabulary)
-        totals = totals + totals.new_tensor([score for score, _ in beams])[:, None]
-        # So many that enough go on even if each beam could end with every stop id.
-        num_candidates = min(width * (1 + max(1, len(vocabulary.stop_ids))), totals.numel())
-        best = totals.flatten().topk(num_candidates)
-        going_on: list[tuple[int, int, float]] = []  # beam it comes from, new id, log-probability
-        for rank, (score, place) in enumerate(zip(best.values.tolist(), best.indices.tolist(), strict=True)):
-            beam, token = divmod(place, totals.shape[1])
-            if score == -torch.inf:
-                break
-            if token not in vocabulary.stop_ids:
-                going_on.append((beam, token, score))
-            elif rank < width:
-                finished.append((score / length**options.length_penalty, beams[beam][1]))
-        going_on = going_on[:width]
-        beams = [(score, [*beams[beam][1], token]) for beam, token, score in going_on]
-        finished = sorted(finished, key=lambda one: one[0], reverse=True)[:width]
+        scores = torch.log_softmax(model.lm_head(hidden).float(), dim=-1)  # (beams, vocabulary)
+        histories = [[*prompt.ids, *beam.ids] for beam in beams]
+        scores = _choosable(scores, histories, length - 1, options, vocabulary)
+        beams, ended = _grow(beams, scores, options.num_beams, vocabulary)
+        finished += [(beam.final_score(length, options), beam.ids) for beam in ended]
+        finished = sorted(finished, key=lambda one: one[0], reverse=True)[: options.num_beams]
         if length == limit:
-            finished += [(score / length**options.length_penalty, ids) for score, ids in beams]
-        elif not beams or _is_settled(finished, beams[0][0] / length**options.length_penalty, width):
+            finished += [(beam.final_score(length, options), beam.ids) for beam in beams]
             break
-        else:
-            cache.select(torch.tensor([beam for beam, _, _ in going_on], device=hidden.device))
-            hidden = model.decode(torch.tensor([token for _, token, _ in going_on], device=hidden.device), cache)
+        is_full = len(finished) == options.num_beams
+        if not beams or (is_full and beams[0].final_score(length, options) <= finished[-1][0]):
+            break
+        cache.select(torch.tensor([beam.parent for beam in beams], device=hidden.device))
+        hidden = model.decode(torch.tensor([beam.ids[-1] for beam in beams], device=hidden.device), cache)
     return max(finished, key=lambda one: one[0])[1]
 
 
-def _is_settled(finished: Sequence[tuple[float, list[int]]], best_going_on: float, width: int) -> bool:
-    return len(finished) == width and best_going_on <= finished[-1][0]
+def _grow(
+    beams: Sequence[_Beam], scores: Tensor, num_beams: int, vocabulary: Vocabulary
+) -> tuple[list[_Beam], list[_Beam]]:
+    """Return the likeliest beams that are one id longer, best first, and those among the likeliest that ended."""
+    totals = scores + scores.new_tensor([beam.score for beam in beams])[:, None]
+    # So many that enough go on even if each beam could end with every stop id.
+    num_candidates = min(num_beams * (1 + max(1, len(vocabulary.stop_ids))), totals.numel())
+    best = totals.flatten().topk(num_candidates)
+    going_on, ended = [], []
+    for rank, (score, place) in enumerate(zip(best.values.tolist(), best.indices.tolist(), strict=True)):
+        parent, token = divmod(place, totals.shape[1])
+        if score == -torch.inf:
+            break
+        if token not in vocabulary.stop_ids:
+            going_on.append(_Beam(score, [*beams[parent].ids, token], parent))
+        elif rank < num_beams:
+            ended.append(_Beam(score, beams[parent].ids, parent))
+    return going_on[:num_beams], ended
 
 
 def _limit(options: GenerationOptions) -> int:

@@ -130,7 +130,15 @@ def _reading(path: Path, read: Callable[[Path], Any]) -> Any:
         return read(path)
     except torch.OutOfMemoryError as error:
         raise ModelLoadError(f"{path}: the weights do not fit on the device; free memory or use another one") from error
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError) as error:
+    except (
+        SafetensorError,
+        pickle.UnpicklingError,
+        RuntimeError,
+        OSError,
+        EOFError,
+        ValueError,
+        AttributeError,
+    ) as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelLoadError(f"{path}: cannot be loaded ({reason}); is the file whole?") from error
 

@@ -200,6 +200,14 @@ def test_a_file_that_is_cut_off_is_named(tiny_checkpoint: Path, tmp_path: Path, 
         load_checkpoint(folder, dtype=torch.float32)
 
 
+def test_a_file_of_something_else_than_weights_is_named(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    shutil.copy(tiny_checkpoint / "config.json", tmp_path)
+    torch.save({"state_dict": {"transformer.ln_f.weight": torch.zeros(32)}}, tmp_path / "pytorch_model.bin")
+
+    with pytest.raises(ModelLoadError, match="pytorch_model.bin: cannot be loaded"):
+        load_checkpoint(tmp_path, dtype=torch.float32)
+
+
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that stands for the hub; what is fetched of it lands in `cache` beside it."""
