@@ -174,4 +174,4 @@ class QwenAudioChat(_QwenAudioAdapter):
         ]
         limited = replace(options, max_new_tokens=options.max_new_tokens or self._max_new_tokens)
         stop_ids = chat_stop_ids(model.tokenizer)
-        return self._answers(batch, prompts, limited, stop_ids=stop_ids, skip_special_tokens=True)
+        return self._answers(batch, prompts, limited, stop_ids=stop_ids, skip_special_tokens=False)

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from evaluate.errors import ModelLoadError
+from evaluate.errors import ModelLoadError, RequestError
 from evaluate.types import GenerationOptions
 from models.qwen_audio import front_end
 from models.qwen_audio.generation import Vocabulary, generate
@@ -50,13 +50,13 @@ class QwenAudio:
 
     @classmethod
     def from_pretrained(
-        cls, where: str | Path, *, dtype: str = "auto", device: str = "auto", revision: str = "main"
+        cls, where: str | Path, *, dtype: str | torch.dtype = "auto", device: str = "auto", revision: str = "main"
     ) -> Self:
         """Load a checkpoint from its folder, or from the hub.
 
         Args:
             where: Folder with config.json, qwen.tiktoken and weights, or a hub id.
-            dtype: "auto", "float32", "float16" or "bfloat16"; "auto" is float32 on a CPU.
+            dtype: "auto", "float32", "float16", "bfloat16", or torch's own; "auto" is float32 on a CPU.
             device: "auto", "cpu", "cuda", …
             revision: Of a hub id.
 
@@ -66,21 +66,27 @@ class QwenAudio:
         from models.checkpoint import resolve_device
 
         on = resolve_device(device)
+        if not Path(where).is_dir() and (str(where).startswith((".", "/", "~")) or str(where).count("/") != 1):
+            raise ModelLoadError(f"{where}: no such folder, expected a checkpoint's folder or a hub id like owner/name")
         folder = Path(where) if Path(where).is_dir() else fetch(str(where), revision=revision)
         tokenizer = QwenTokenizer.from_file(folder / VOCABULARY_FILE)  # first: the weights take minutes
         return cls(load_checkpoint(folder, dtype=resolve_dtype(dtype, on), device=on), tokenizer)
 
     def log_mel(self, waveform: NDArray[np.float32]) -> Tensor:
         """Return a clip's log-mel, cut or padded with silence to 30 s: (num_frames,) to (80, 3000), float32."""
-        return front_end.log_mel(waveform, num_mels=self.model.config.audio.n_mels)
+        return front_end.log_mel(_waveform(waveform), num_mels=self.model.config.audio.n_mels)
 
     def encode_audio(self, waveforms: Sequence[NDArray[np.float32]]) -> list[Tensor]:
         """Return what the language model gets of each clip, shape (span, hidden_size), the two tags included."""
-        return self.model.encode_audio(waveforms)
+        return self.model.encode_audio([_waveform(waveform) for waveform in waveforms])
 
     def num_audio_tokens(self, waveform: NDArray[np.float32]) -> int:
-        """Return how many tokens a clip takes between its tags."""
-        return front_end.clip_lengths(waveform.size).tokens
+        """Return how many tokens a clip takes between its tags.
+
+        Raises:
+            RequestError: The waveform is not of the form that is promised, or is too short.
+        """
+        return front_end.clip_lengths(_waveform(waveform).size).tokens
 
     def prepare(self, prompt: Iterable[Part]) -> PreparedPrompt:
         """Return a prompt as ids and clips."""
@@ -114,6 +120,11 @@ class QwenAudio:
         seeds: Sequence[int] | None = None,
     ) -> list[list[int]]:
         """Return the new ids of prepared prompts; see `generation.generate`."""
+        if options.max_new_tokens is not None and not 0 < max(1, options.min_new_tokens) <= options.max_new_tokens:
+            raise RequestError(
+                f"max_new_tokens is {options.max_new_tokens} and min_new_tokens {options.min_new_tokens}, expected at "
+                "least one token, and no more at least than at most"
+            )
         vocabulary = Vocabulary(self.tokenizer.num_ids, frozenset(stop_ids))
         return generate(self.model, prompts, options, vocabulary, seeds=seeds)
 
@@ -128,7 +139,7 @@ class QwenAudio:
         """Return the chat model's next answer in a conversation.
 
         Args:
-            messages: Role and parts of each turn, the user's last; nothing in their text is a special token.
+            messages: Role and parts of each turn, the user's last; no text in them opens a turn or a clip.
             system: What the system says; None: as in training.
             max_new_tokens: Of the answer.
             options: Other fields of `GenerationOptions`, `api_numbering` and `window` of `prompts.chat_prompt`.
@@ -137,9 +148,24 @@ class QwenAudio:
         prompt = chat_prompt(self.tokenizer, messages, self.num_audio_tokens, system=system, **own)
         chosen = replace(GenerationOptions(**options), max_new_tokens=max_new_tokens)
         [ids] = self.answer([prompt], chosen, stop_ids=chat_stop_ids(self.tokenizer))
-        return self.tokenizer.decode(ids, skip_special_tokens=True).strip()
+        return self.tokenizer.decode(ids).strip()  # timestamps and their like are part of an answer
 
     def release_memory(self) -> None:
         """Give back what a batch that did not fit has left behind."""
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+
+def _waveform(part: Any) -> NDArray[np.float32]:
+    """Return a clip as an array; numbers that are no waveform would be heard as something else.
+
+    Raises:
+        RequestError: It is not one row of finite floats.
+    """
+    waveform = np.asarray(part)
+    if waveform.ndim != 1 or waveform.dtype.kind != "f" or not np.isfinite(waveform).all():
+        raise RequestError(
+            f"a clip has shape {waveform.shape} and type {waveform.dtype}, expected (num_frames,) of finite floats in "
+            "[-1, 1] at 16 kHz"
+        )
+    return waveform.astype(np.float32, copy=False)

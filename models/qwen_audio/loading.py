@@ -15,13 +15,14 @@ import torch
 from torch import Tensor
 
 from evaluate.errors import ModelLoadError
+from models.checkpoint import check_dtype
 from models.qwen_audio.config import QwenAudioConfig
 from models.qwen_audio.model import QwenAudioModel
 
 INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 SINGLE_FILES = ("model.safetensors", "pytorch_model.bin")
 HUB_FILES = ("*.json", "*.tiktoken")  # besides weights
-NAMES_SHOWN = 10
+NAMES_SHOWN = 30
 Shape = tuple[int, ...]
 
 
@@ -90,11 +91,16 @@ def fetch(hub_id: str, *, revision: str = "main") -> Path:
     return folder
 
 
-def resolve_dtype(dtype: str, device: str) -> torch.dtype:
-    """Return the dtype of a name; `auto` is the released code's choice: bfloat16 or float16 on CUDA, else float32."""
-    if dtype != "auto":
-        named: torch.dtype = getattr(torch, dtype)
-        return named
+def resolve_dtype(dtype: str | torch.dtype, device: str) -> torch.dtype:
+    """Return the dtype of a name; `auto` is the released code's choice: bfloat16 or float16 on CUDA, else float32.
+
+    Raises:
+        RequestError: It is none that weights may have.
+    """
+    named = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}.get(str(dtype), str(dtype).split(".")[-1])
+    if check_dtype(named) != "auto":
+        found: torch.dtype = getattr(torch, named)
+        return found
     if torch.device(device).type != "cuda":
         return torch.float32
     return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
@@ -177,7 +183,13 @@ def _open(path: Path) -> Callable[[str], Tensor]:
 
 
 def _load_mapped(path: Path) -> dict[str, Tensor]:
-    tensors: dict[str, Tensor] = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+    tensors: dict[str, Tensor]
+    try:
+        tensors = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+    except RuntimeError as error:
+        if "_use_new_zipfile_serialization" not in str(error) or path.stat().st_size == 0:
+            raise
+        tensors = torch.load(path, map_location="cpu", weights_only=True)  # of a time before files could be mapped
     return tensors
 
 

@@ -8,8 +8,10 @@ that no string can open, close or fake a clip, and the path of a file plays no p
     chat   <|im_start|>system\\nYou are a helpful assistant.<|im_end|>\\n
            <|im_start|>user\\nAudio 1: <audio>…</audio>\\nWhat is this?<|im_end|>\\n<|im_start|>assistant\\n
 
-Source: QwenLM/Qwen-Audio at b50fb958, eval_audio/*.py; qwen_generation_utils.py of the released chat checkpoint. There
-what is said in a chat may name the special tokens of the audio tasks, here it names none.
+In a conversation a `str` is `Said`: as in the released tokenizer its timestamps and languages are special tokens, marks
+of turns are not; unlike there, audio tags are not either. What a data set makes the user say is `Data`.
+
+Source: QwenLM/Qwen-Audio at b50fb958, eval_audio/*.py; qwen_generation_utils.py of the released chat checkpoint.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -39,9 +41,16 @@ class Data:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Text of a conversation: timestamps, languages and tasks in it are special tokens, marks of turns are not."""
+
+    text: str
+
+
 Waveform: TypeAlias = NDArray[np.float32]  # (num_frames,) at 16 kHz
 Clip = TypeVar("Clip")
-Part: TypeAlias = str | Data | Waveform
+Part: TypeAlias = str | Data | Said | Waveform
 CountAudioTokens: TypeAlias = Callable[[Waveform], int]  # how many rows a clip gives, the two of its tags not counted
 
 
@@ -56,6 +65,8 @@ def encode_prompt(
             prompt += PreparedPrompt(tuple(tokenizer.encode_template("".join(same))))
         elif part_type is Data:
             prompt += PreparedPrompt(tuple(tokenizer.encode_ordinary("".join(data.text for data in same))))
+        elif part_type is Said:
+            prompt += PreparedPrompt(tuple(tokenizer.encode_chat("".join(said.text for said in same))))
         else:
             for waveform in same:
                 prompt += PreparedPrompt(_audio_ids(tokenizer, num_audio_tokens(waveform)), (waveform,))
@@ -132,7 +143,7 @@ def _language_code(language: str) -> str:
 
 
 class Message(NamedTuple):
-    """One turn of a conversation. Its strings are data, whoever wrote them."""
+    """One turn of a conversation. Its strings are `Said`."""
 
     role: str  # "system", "user" or "assistant"
     parts: Sequence[Part]
@@ -140,7 +151,8 @@ class Message(NamedTuple):
 
 def sample_messages(sample: Sample, waveforms: Iterable[Waveform]) -> list[Message]:
     """Return a sample as a conversation; `waveforms` are its clips, and each turn's stand before its text."""
-    return [Message(role, [*clips, text]) for role, clips, text in sample_turns(sample, waveforms)]
+    turns = sample_turns(sample, waveforms)
+    return [Message(role, [*clips, text if role == "assistant" else Data(text)]) for role, clips, text in turns]
 
 
 def sample_turns(sample: Sample, clips: Iterable[Clip]) -> Iterator[tuple[str, list[Clip], str]]:
@@ -214,17 +226,18 @@ class _ChatEncoder:
 
     def _content(self, message: Message) -> Iterable[Part]:
         numbers = count(1) if self._api_numbering else self._numbers
+        around = Data if any(isinstance(part, Data) for part in message.parts) else Said
         for part in message.parts:
-            if isinstance(part, str | Data):
-                yield part if isinstance(part, Data) else Data(part)
+            if isinstance(part, str | Data | Said):
+                yield Said(part) if isinstance(part, str) else part
             elif message.role != "user":
                 raise RequestError(
                     f"a message of the {message.role} holds audio, expected text; only users bring clips"
                 )
             else:
-                yield Data(f"Audio {next(numbers)}:" + " " * (not self._api_numbering))
+                yield around(f"Audio {next(numbers)}:" + " " * (not self._api_numbering))
                 yield part
-                yield Data("\n")
+                yield around("\n")
 
 
 def _as_message(message: tuple[str, Any] | Mapping[str, Any]) -> Message:

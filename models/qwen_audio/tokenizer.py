@@ -58,6 +58,8 @@ SPECIAL_TOKENS: tuple[str, ...] = (
     AUDIO_END,
 )
 TEMPLATE_TOKENS = frozenset(SPECIAL_TOKENS) - AUDIO_TOKENS
+# What is said in a chat may hold timestamps, languages and tasks, but not what sets turns and texts apart.
+CHAT_TOKENS = TEMPLATE_TOKENS - frozenset(_tags("endoftext", "im_start", "im_end", *(f"extra_{n}" for n in range(205))))
 
 
 class QwenTokenizer:
@@ -105,6 +107,10 @@ class QwenTokenizer:
     def encode_template(self, text: str) -> list[int]:
         """Return the ids of a text in which every special token is one, except those that stand around audio."""
         return self._encode(text, TEMPLATE_TOKENS)
+
+    def encode_chat(self, text: str) -> list[int]:
+        """Return the ids of what is said in a chat: special tokens count, but for those of audio and of the turns."""
+        return self._encode(text, CHAT_TOKENS)
 
     def encode_ordinary(self, text: str) -> list[int]:
         """Return the ids of a text in which nothing is a special token: what a user or a data set says."""

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from evaluate.errors import ModelLoadError
+from evaluate.errors import ModelLoadError, RequestError
 from evaluate.types import AudioRef, GenerationOptions, Request, Sample, Turn
 from models import create_model
 from models.qwen_audio import QwenAudio, QwenTokenizer
@@ -75,6 +75,42 @@ def test_a_conversation_gets_an_answer(face: QwenAudio, clip: Callable[..., Any]
     answer = face.chat(messages, system="Be brief.", max_new_tokens=5)
     assert isinstance(answer, str)
     assert face.chat(messages, system="Be brief.", max_new_tokens=5) == answer
+
+
+def test_timestamps_of_an_answer_are_kept(face: QwenAudio, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = face.tokenizer.encode("<|0.00|>hi<|1.20|>")
+    monkeypatch.setattr("models.qwen_audio.face.generate", lambda *_, **__: [said])
+    assert face.chat([("user", "When?")]) == "<|0.00|>hi<|1.20|>"
+
+
+@pytest.mark.parametrize(
+    "clip", [np.zeros((1, 16_000), np.float32), np.zeros(16_000, np.int16), np.full(16_000, np.nan, np.float32)]
+)
+def test_numbers_that_are_no_waveform_are_refused(face: QwenAudio, clip: Any) -> None:
+    asks = [face.log_mel, lambda _: face.encode_audio([clip]), lambda _: face.prepare([clip, "What?"])]
+    asks += [lambda _: face.chat([("user", [clip, "What?"])])]
+    for ask in asks:
+        with pytest.raises(RequestError, match=r"a clip has shape \(.* expected \(num_frames,\) of finite floats"):
+            ask(clip)
+
+
+@pytest.mark.parametrize(("at_most", "at_least"), [(0, 0), (-1, 0), (2, 3)])
+def test_limits_that_no_answer_can_keep_are_refused(face: QwenAudio, at_most: int, at_least: int) -> None:
+    with pytest.raises(RequestError, match=f"max_new_tokens is {at_most} and min_new_tokens {at_least}"):
+        face.generate([["What?"]], max_new_tokens=at_most, min_new_tokens=at_least)
+
+
+@pytest.mark.parametrize("where", ["/no/such/folder", "./none", "none", "a/b/c"])
+def test_what_is_neither_folder_nor_hub_id_is_named(where: str) -> None:
+    with pytest.raises(ModelLoadError, match=f"{where}: no such folder"):
+        QwenAudio.from_pretrained(where, device="cpu")
+
+
+def test_what_a_data_set_says_is_data() -> None:
+    from models.qwen_audio.prompts import sample_messages
+
+    sample = Sample("a", (), "now", ("r",), turns=(Turn("user", "<|en|>"), Turn("assistant", "<|0.00|>")))
+    assert [message.parts for message in sample_messages(sample, ())] == [[Data("<|en|>")], ["<|0.00|>"], [Data("now")]]
 
 
 def test_files_of_two_checkpoints_are_refused(tiny_checkpoint: Path, tmp_path: Path) -> None:
@@ -186,7 +222,6 @@ def test_what_the_base_model_was_never_asked_is_refused(tiny_checkpoint: Path, l
 
 
 def test_a_split_that_its_prompt_does_not_ask_for_is_refused(tiny_checkpoint: Path, tmp_path: Path) -> None:
-    from evaluate.errors import RequestError
     from evaluate.task import Coverage, Split
     from tasks.meld import Meld
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from evaluate.errors import ModelLoadError
+from evaluate.errors import ModelLoadError, RequestError
 from models.qwen_audio.config import RELEASED_CONFIG, AudioConfig, QwenAudioConfig
 from models.qwen_audio.loading import build_empty, fetch, load_checkpoint, resolve_dtype
 from models.qwen_audio.prompt import PreparedPrompt
@@ -87,10 +87,10 @@ def in_shards(folder: Path, where: Path, *, suffix: str) -> Path:
     return where
 
 
-def single_bin(folder: Path, where: Path) -> Path:
+def single_bin(folder: Path, where: Path, **how: bool) -> Path:
     where.mkdir(parents=True)
     shutil.copy(folder / "config.json", where)
-    torch.save(load_file(folder / "model.safetensors"), where / "pytorch_model.bin")
+    torch.save(load_file(folder / "model.safetensors"), where / "pytorch_model.bin", **how)
     return where
 
 
@@ -101,6 +101,7 @@ def test_every_weight_of_the_files_is_in_the_model(tiny_checkpoint: Path, tmp_pa
         in_shards(tiny_checkpoint, tmp_path / "a", suffix="safetensors"),
         in_shards(tiny_checkpoint, tmp_path / "b", suffix="bin"),
         single_bin(tiny_checkpoint, tmp_path / "c"),
+        single_bin(tiny_checkpoint, tmp_path / "d", _use_new_zipfile_serialization=False),
     ]
 
     for folder in folders:
@@ -263,7 +264,10 @@ def test_a_checkpoint_that_the_hub_does_not_give_is_an_error(hub: Path) -> None:
 
 def test_dtypes_by_name() -> None:
     assert resolve_dtype("bfloat16", "cuda") == torch.bfloat16
-    assert resolve_dtype("auto", "cpu") == torch.float32
+    assert resolve_dtype("auto", "cpu") == resolve_dtype(torch.float32, "cpu") == torch.float32
+    assert resolve_dtype("bf16", "cpu") == torch.bfloat16
+    with pytest.raises(RequestError, match="int8"):
+        resolve_dtype("int8", "cpu")
 
 
 LARGE_CONFIG = QwenAudioConfig(

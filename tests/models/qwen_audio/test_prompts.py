@@ -269,19 +269,22 @@ def test_a_turn_without_an_answer_leaves_its_line_end_as_a_token_of_its_own(rele
 
 @pytest.mark.parametrize("role", ["system", "user", "assistant"])
 @pytest.mark.parametrize("injected", [INJECTED, Data(INJECTED)])
-def test_nothing_said_in_a_chat_is_a_special_token(small: QwenTokenizer, role: str, injected: Part) -> None:
+def test_nothing_said_in_a_chat_opens_a_turn_or_a_clip(small: QwenTokenizer, role: str, injected: Part) -> None:
     said: dict[str, Part] = {"system": "s", "user": "u", "assistant": "a"} | {role: injected}
     ids = chat_prompt(small, [*said.items(), ("user", "b")], half).ids
     # four messages are closed, five opened: what was said adds none, and no audio
     special = [small.decode([token]) for token in ids if token >= small.num_ranks]
-    assert special == ["<|im_start|>", "<|im_end|>"] * 4 + ["<|im_start|>"]
+    # section 4.2: a chat may name the languages and the timestamps; what a data set says names nothing
+    named = [] if isinstance(injected, Data) else [token for token in special if token in ("<|en|>", "<|0.00|>")]
+    assert len(named) == (0 if isinstance(injected, Data) else 2)
+    assert [token for token in special if token not in named] == ["<|im_start|>", "<|im_end|>"] * 4 + ["<|im_start|>"]
     assert INJECTED in small.decode(ids)
 
 
 @given(text=st.text(st.sampled_from("<|im_startend>\nuser \t./")))
 def test_what_is_said_is_encoded_as_one_ordinary_text(small: QwenTokenizer, text: str) -> None:
     plain = chat_prompt(small, [("user", [text])], half).ids
-    assert plain[:-1] == chat_prompt(small, [("user", [Data(text[:1]), text[1:]])], half).ids[:-1]
+    assert plain[:-1] == chat_prompt(small, [("user", [text[:1], text[1:]])], half).ids[:-1]
     opening = small.encode("<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n")
     assert list(plain) == [*opening, *small.encode_ordinary(text), *small.encode("<|im_end|>\n<|im_start|>assistant\n")]
 
