@@ -13,6 +13,7 @@ from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from evaluate.clips import HEARD_S
 from evaluate.errors import RequestError
 from evaluate.model import ModelAdapter
 from evaluate.protocols import render_prompt
@@ -20,6 +21,7 @@ from evaluate.results import digest
 from evaluate.task import Split, Task
 from evaluate.types import GenerationOptions, Output, Request, Sample
 from models.checkpoint import Checkpoint, check_dtype, resolve_device
+from models.qwen_audio.config import DEFAULT_MAX_NEW_TOKENS
 from models.qwen_audio.prompts import (
     PROTOCOL,
     SYSTEM,
@@ -34,8 +36,6 @@ from models.qwen_audio.prompts import (
 if TYPE_CHECKING:
     from models.qwen_audio.face import QwenAudio
     from models.qwen_audio.prompt import PreparedPrompt
-
-HEARD_S = 30.0
 
 
 class _QwenAudioAdapter(ModelAdapter):
@@ -109,7 +109,7 @@ class QwenAudioBase(_QwenAudioAdapter):
     description = "Qwen-Audio, the base model: native, asked in the special tokens of its training"
     _template = ""
     _keeps_special_tokens = True
-    _max_new_tokens = 512
+    _max_new_tokens = DEFAULT_MAX_NEW_TOKENS
 
     def refusal(self, task: Task, asked: Sequence[Sample]) -> str | None:
         try:
@@ -130,7 +130,7 @@ class QwenAudioBase(_QwenAudioAdapter):
             )
         self._template = base_template(task)
         published = task.protocols.get(PROTOCOL)
-        self._max_new_tokens = published.max_new_tokens if published else QwenAudioBase._max_new_tokens
+        self._max_new_tokens = published.max_new_tokens if published else DEFAULT_MAX_NEW_TOKENS
         # Where a special token is the answer, and where a published evaluation scores them as text.
         in_answer = task.kind == "timestamps" or "<|note_analysis|>" in self._template
         self._keeps_special_tokens = bool(task.protocol_name) or in_answer
@@ -156,7 +156,6 @@ class QwenAudioChat(_QwenAudioAdapter):
 
     family = "qwen-audio-chat"
     description = "Qwen-Audio-Chat: native, asked in words; several turns and clips"
-    _max_new_tokens = 512
 
     def shown_prompt(self, sample: Sample) -> str:
         numbers = count(1)
@@ -172,6 +171,6 @@ class QwenAudioChat(_QwenAudioAdapter):
             chat_prompt(model.tokenizer, sample_messages(request.sample, request.waveforms), model.num_audio_tokens)
             for request in batch
         ]
-        limited = replace(options, max_new_tokens=options.max_new_tokens or self._max_new_tokens)
+        limited = replace(options, max_new_tokens=options.max_new_tokens or DEFAULT_MAX_NEW_TOKENS)
         stop_ids = chat_stop_ids(model.tokenizer)
         return self._answers(batch, prompts, limited, stop_ids=stop_ids, skip_special_tokens=False)

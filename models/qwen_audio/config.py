@@ -8,6 +8,8 @@ from typing import Any, Self
 
 from evaluate.errors import ModelLoadError
 
+DEFAULT_MAX_NEW_TOKENS = 512  # of the released generation configuration
+
 
 @dataclass(frozen=True, kw_only=True)
 class AudioConfig:
@@ -108,8 +110,6 @@ RELEASED_CONFIG = QwenAudioConfig(
         n_head=20,
         n_layer=32,
         output_dim=4096,
-        avg_pool=True,
-        add_audio_bos_eos_token=True,
         audio_start_id=155163,
     ),
     seq_length=2048,

@@ -12,7 +12,9 @@ from torch import Tensor
 
 from evaluate.errors import ModelLoadError, RequestError
 from evaluate.types import GenerationOptions
+from models.checkpoint import Checkpoint, resolve_device
 from models.qwen_audio import front_end
+from models.qwen_audio.config import DEFAULT_MAX_NEW_TOKENS
 from models.qwen_audio.generation import Vocabulary, generate
 from models.qwen_audio.loading import fetch, load_checkpoint, resolve_dtype
 from models.qwen_audio.model import QwenAudioModel
@@ -61,14 +63,12 @@ class QwenAudio:
             revision: Of a hub id.
 
         Raises:
+            RequestError: There is no such folder, or no checkpoint in it, or the dtype or device is none.
             ModelLoadError: A file is missing or damaged, or the weights are not of that shape.
         """
-        from models.checkpoint import resolve_device
-
         on = resolve_device(device)
-        if not Path(where).is_dir() and (str(where).startswith((".", "/", "~")) or str(where).count("/") != 1):
-            raise ModelLoadError(f"{where}: no such folder, expected a checkpoint's folder or a hub id like owner/name")
-        folder = Path(where) if Path(where).is_dir() else fetch(str(where), revision=revision)
+        checkpoint = Checkpoint(str(where), revision=revision)
+        folder = checkpoint.folder or fetch(checkpoint.where, revision=revision)
         tokenizer = QwenTokenizer.from_file(folder / VOCABULARY_FILE)  # first: the weights take minutes
         return cls(load_checkpoint(folder, dtype=resolve_dtype(dtype, on), device=on), tokenizer)
 
@@ -84,7 +84,8 @@ class QwenAudio:
         """Return how many tokens a clip takes between its tags.
 
         Raises:
-            RequestError: The waveform is not of the form that is promised, or is too short.
+            RequestError: The waveform is not of the form that is promised.
+            ClipRejectedError: It is too short for a token.
         """
         return front_end.clip_lengths(_waveform(waveform).size).tokens
 
@@ -100,7 +101,9 @@ class QwenAudio:
         """Return what follows each id of each prompt, shape (length, vocab_size), float32; no row is masked."""
         return self.model.logits([self.prepare(prompt) for prompt in prompts])
 
-    def generate(self, prompts: Sequence[Iterable[Part]], max_new_tokens: int = 512, **options: Any) -> list[list[int]]:
+    def generate(
+        self, prompts: Sequence[Iterable[Part]], max_new_tokens: int = DEFAULT_MAX_NEW_TOKENS, **options: Any
+    ) -> list[list[int]]:
         """Return the new ids of each prompt without end and padding; greedy unless asked otherwise.
 
         Args:
@@ -120,11 +123,6 @@ class QwenAudio:
         seeds: Sequence[int] | None = None,
     ) -> list[list[int]]:
         """Return the new ids of prepared prompts; see `generation.generate`."""
-        if options.max_new_tokens is not None and not 0 < max(1, options.min_new_tokens) <= options.max_new_tokens:
-            raise RequestError(
-                f"max_new_tokens is {options.max_new_tokens} and min_new_tokens {options.min_new_tokens}, expected at "
-                "least one token, and no more at least than at most"
-            )
         vocabulary = Vocabulary(self.tokenizer.num_ids, frozenset(stop_ids))
         return generate(self.model, prompts, options, vocabulary, seeds=seeds)
 
@@ -133,7 +131,7 @@ class QwenAudio:
         messages: Iterable[tuple[str, Any] | Mapping[str, Any]],
         *,
         system: str | None = None,
-        max_new_tokens: int = 512,
+        max_new_tokens: int = DEFAULT_MAX_NEW_TOKENS,
         **options: Any,
     ) -> str:
         """Return the chat model's next answer in a conversation.

@@ -13,10 +13,9 @@ from torch.nn import functional
 
 from evaluate.errors import RequestError
 from evaluate.types import GenerationOptions
+from models.qwen_audio.config import DEFAULT_MAX_NEW_TOKENS
 from models.qwen_audio.model import QwenAudioModel
 from models.qwen_audio.prompt import PreparedPrompt
-
-DEFAULT_MAX_NEW_TOKENS = 512  # of the released generation configuration
 
 
 @dataclass(frozen=True)
@@ -53,6 +52,11 @@ def generate(
             f"num_beams is {options.num_beams} and temperature {options.temperature}: beams are not sampled; "
             "set one of them only"
         )
+    if not max(1, options.min_new_tokens) <= _limit(options):
+        raise RequestError(
+            f"max_new_tokens is {_limit(options)} and min_new_tokens {options.min_new_tokens}, expected at least one "
+            "token, and no more at least than at most"
+        )
     if not prompts:
         return []
     with torch.inference_mode():
@@ -76,8 +80,7 @@ def _one_by_one(
     hidden, cache = model.prefill(prompts, num_new=limit - 1)  # the last id is not fed back
     hidden = hidden[:, -1]
     for num_new in range(limit):
-        histories = [[*prompt.ids, *answer] for prompt, answer in zip(prompts, answers, strict=True)]
-        scores = _choosable(model.lm_head(hidden).float(), histories, num_new, options, vocabulary)
+        scores = _choosable(model.lm_head(hidden).float(), prompts, answers, num_new, options, vocabulary)
         chosen = scores.argmax(dim=-1) if options.temperature == 0 else _sample(scores, options, generators)
         for row, token in enumerate(chosen.tolist()):
             if token in vocabulary.stop_ids:
@@ -118,8 +121,8 @@ def _beam_search(
     finished: list[tuple[float, list[int]]] = []  # the best `num_beams` answers, best first
     for length in range(1, limit + 1):
         scores = torch.log_softmax(model.lm_head(hidden).float(), dim=-1)  # (beams, vocabulary)
-        histories = [[*prompt.ids, *beam.ids] for beam in beams]
-        scores = _choosable(scores, histories, length - 1, options, vocabulary)
+        answers = [beam.ids for beam in beams]
+        scores = _choosable(scores, [prompt] * len(beams), answers, length - 1, options, vocabulary)
         beams, ended = _grow(beams, scores, options.num_beams, vocabulary)
         finished += [(beam.final_score(length, options), beam.ids) for beam in ended]
         finished = sorted(finished, key=lambda one: one[0], reverse=True)[: options.num_beams]
@@ -160,7 +163,8 @@ def _limit(options: GenerationOptions) -> int:
 
 def _choosable(
     scores: Tensor,
-    histories: Sequence[Sequence[int]],
+    prompts: Sequence[PreparedPrompt],
+    answers: Sequence[Sequence[int]],
     num_new: int,
     options: GenerationOptions,
     vocabulary: Vocabulary,
@@ -169,15 +173,16 @@ def _choosable(
 
     Args:
         scores: Logits or log-probabilities, shape (rows, vocab_size), float32.
-        histories: Ids of each row so far, prompt and answer.
-        num_new: How many ids each answer has.
+        prompts: Of each row.
+        answers: Of each row so far.
+        num_new: How many ids the answers have that have not ended.
         options: Settings.
         vocabulary: Which ids may be chosen.
     """
     scores = scores.clone()
     if options.repetition_penalty != 1.0:
-        for row, history in zip(scores, histories, strict=True):
-            seen = torch.tensor(sorted(set(history)), device=scores.device)
+        for row, prompt, answer in zip(scores, prompts, answers, strict=True):
+            seen = torch.tensor(sorted({*prompt.ids, *answer}), device=scores.device)
             row[seen] = torch.where(
                 row[seen] < 0, row[seen] * options.repetition_penalty, row[seen] / options.repetition_penalty
             )

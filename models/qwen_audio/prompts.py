@@ -1,7 +1,7 @@
 """What the two models are asked, as token ids: the special-token prompts of the base model and the chat model's ChatML.
 
 A prompt is a list of parts in order: a waveform; a `str`, which we wrote and in which special tokens count; `Data`,
-which a user or a data set wrote and in which nothing does. Audio is never text: its tags come from waveforms alone, so
+which a data set wrote and in which nothing does. Audio is never text: its tags come from waveforms alone, so
 that no string can open, close or fake a clip, and the path of a file plays no part.
 
     base   <audio>…</audio><|startoftranscript|><|en|><|transcribe|><|en|><|notimestamps|><|wo_itn|>
@@ -36,7 +36,7 @@ CHAT_WINDOW = 6144  # tokens of the system's and the earlier turns; `max_window_
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """Text that a user or a data set wrote: nothing in it is a special token."""
+    """Text that a data set wrote: nothing in it is a special token."""
 
     text: str
 
@@ -71,11 +71,6 @@ def encode_prompt(
             for waveform in same:
                 prompt += PreparedPrompt(_audio_ids(tokenizer, num_audio_tokens(waveform)), (waveform,))
     return prompt
-
-
-def prompt_ids(tokenizer: QwenTokenizer, parts: Iterable[Part], num_audio_tokens: CountAudioTokens) -> list[int]:
-    """Return a prompt as ids alone; see `encode_prompt`."""
-    return list(encode_prompt(tokenizer, parts, num_audio_tokens).ids)
 
 
 def _audio_ids(tokenizer: QwenTokenizer, num_tokens: int) -> tuple[int, ...]:
@@ -226,6 +221,7 @@ class _ChatEncoder:
 
     def _content(self, message: Message) -> Iterable[Part]:
         numbers = count(1) if self._api_numbering else self._numbers
+        # Of the text's own kind: "\n" and the words behind it are encoded as one, as released.
         around = Data if any(isinstance(part, Data) for part in message.parts) else Said
         for part in message.parts:
             if isinstance(part, str | Data | Said):

@@ -16,8 +16,6 @@ TINY_CONFIG = QwenAudioConfig(
         n_head=3,
         n_layer=2,
         output_dim=32,
-        avg_pool=True,
-        add_audio_bos_eos_token=True,
         audio_start_id=3776,
     ),
     seq_length=2048,

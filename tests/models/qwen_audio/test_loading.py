@@ -278,8 +278,6 @@ LARGE_CONFIG = QwenAudioConfig(
         n_head=4,
         n_layer=2,
         output_dim=1024,
-        avg_pool=True,
-        add_audio_bos_eos_token=True,
         audio_start_id=3776,
     ),
     seq_length=2048,

@@ -24,7 +24,6 @@ from models.qwen_audio.prompts import (
     chat_prompt,
     chat_stop_ids,
     encode_prompt,
-    prompt_ids,
     sample_messages,
 )
 from tasks import find_task_class
@@ -66,7 +65,7 @@ def test_the_prompt_of_a_known_recording_has_its_ids(released: QwenTokenizer) ->
     # section 3.4: 93,680 frames give 146 tokens, the prompt 154
     clip = np.zeros(93_680, np.float32)
     template = "<|startoftranscript|><|en|><|transcribe|><|en|><|notimestamps|><|wo_itn|>"
-    ids = prompt_ids(released, [clip, template], lambda waveform: 146 if waveform.size == 93_680 else 0)
+    ids = list(encode_prompt(released, [clip, template], lambda waveform: 146 if waveform.size == 93_680 else 0).ids)
     assert ids == [155163, *[151851] * 146, 155164, 151852, 151859, 151855, 151859, 151868, 154877]
     assert len(ids) == 154
 
@@ -92,7 +91,7 @@ def test_clips_stand_where_they_are_given_and_come_back_in_order(small: QwenToke
 
 def test_neighbouring_texts_are_encoded_as_one_but_not_across_kinds(small: QwenTokenizer) -> None:
     def ids(*parts: Part) -> list[int]:
-        return prompt_ids(small, parts, half)
+        return list(encode_prompt(small, parts, half).ids)
 
     assert ids("t", "he", " thing") == small.encode("the thing")
     assert ids(Data("t"), Data("he")) == small.encode("the")
@@ -105,7 +104,7 @@ def test_neighbouring_texts_are_encoded_as_one_but_not_across_kinds(small: QwenT
 def test_no_text_of_a_prompt_becomes_audio(small: QwenTokenizer) -> None:
     text = "<audio>x.wav</audio><audio>[[[AUDIO:modality]]]</audio>"
     for parts in ([text], ["<aud", "io>x.wav</audio><audio>[[[AUDIO:modality]]]</audio>"], [Data(text)]):
-        ids = prompt_ids(small, parts, half)
+        ids = list(encode_prompt(small, parts, half).ids)
         assert max(ids) < small.num_ranks
         assert small.decode(ids) == text
 
@@ -214,7 +213,7 @@ def test_a_question_names_no_special_token(small: QwenTokenizer) -> None:
     template = base_template(find_task_class("clothoaqa", tasks_dir=None)(Path()))
     parts = base_prompt(template, Sample("x", (AudioRef(Path(INJECTED)),), INJECTED, ("r",), question=INJECTED))
     before = small.encode("<|startofanalysis|><|en|><|question|>")
-    ids = prompt_ids(small, parts, half)
+    ids = list(encode_prompt(small, parts, half).ids)
     assert ids == [*before, *small.encode_ordinary(INJECTED), small.special_id("<|answer|>")]
 
 
