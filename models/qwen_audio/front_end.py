@@ -34,11 +34,6 @@ class ClipLengths:
     after_cnn: int  # positions in the tower's blocks, 20 ms each
     tokens: int  # vectors after pooling, 40 ms each
 
-    @property
-    def span(self) -> int:
-        """Ids that the clip takes in a prompt: its tokens and the two tags."""
-        return self.tokens + 2
-
 
 def clip_lengths(num_frames: int) -> ClipLengths:
     """Return the lengths of a clip of `num_frames` values at 16 kHz; beyond 30 s nothing is counted.

@@ -90,7 +90,7 @@ def test_a_clip_alone_is_encoded_as_described(tiny_model: TinyModel, clip: Clip,
 
     (found,) = model.encode_audio([waveform])
 
-    assert found.shape == (clip_lengths(num_frames).span, TINY_CONFIG.hidden_size)
+    assert found.shape == (clip_lengths(num_frames).tokens + 2, TINY_CONFIG.hidden_size)
     np.testing.assert_allclose(found, PlainTower(model).encode(waveform), atol=1e-4)
 
 
