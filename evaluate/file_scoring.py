@@ -94,7 +94,7 @@ def score_files(
                 source_text=row.source_text,
             )
             if isinstance(answer, Failure):
-                yield judged(None, "failed")
+                yield judged(None, "failed", error_type=answer.type)
             else:
                 extracted = extract(answer, labels) if extract else answer
                 yield judged(extracted, state_of(extracted))

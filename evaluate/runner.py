@@ -212,6 +212,7 @@ class Runner:
             prompt=sample.prompt,
             groups=sample.groups,
             audio=tuple(str(ref.path) for ref in sample.audio),
+            spans=_spans(sample),
             clips=clips,
         )
 
@@ -234,6 +235,12 @@ def _headers(sample: Sample) -> list[AudioInfo] | Failure:
     except Exception as error:  # whatever a broken header makes a library throw: the sample fails alone
         return _failure(error)
     return headers
+
+
+def _spans(sample: Sample) -> tuple[tuple[float, float | None], ...]:
+    """Return start and duration of each clip, () where all are whole files."""
+    spans = tuple((ref.start_s, ref.duration_s) for ref in sample.audio)
+    return () if all(span == (0.0, None) for span in spans) else spans
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -1,6 +1,10 @@
 """What was counted for each sample: `sample_scores.jsonl`, which comparisons and sample pages read.
 
-{"id", "state", "answer", "groups", "values": {metric: number or null}, "counted": {metric: row}}
+{"id", "state", "answer", "groups", "values": {metric: number or null}, "counted": {metric: row},
+ "alignment": {"unit": "word" or "char", "edits": [["=", "the cat", "the cat"], ["s", "sat", "sit"], …]}}
+
+The alignment is that of the first error rate among the metrics, on the texts as it compared them; it is left out where
+there is none.
 """
 
 import json
@@ -21,6 +25,7 @@ def write_sample_scores(
 ) -> None:
     """Write a line per sample: the answer that was extracted, what each metric says of it alone and counted for it."""
     values = {one.name: one.sample_values(rows[one.name]) for one in metrics if one.name in rows}
+    aligning = next((one for one in metrics if one.aligns and one.name in rows), None)
     temporary = path.with_name(f"{path.name}.tmp")
     with temporary.open("wb") as file:
         for number, item in enumerate(items):
@@ -32,6 +37,9 @@ def write_sample_scores(
                 "values": {name: finite_or_none(of_metric[number]) for name, of_metric in values.items()},
                 "counted": {name: of_metric[number].tolist() for name, of_metric in rows.items()},
             }
+            if aligning:
+                alignment = aligning.alignment(references=item.references, answer=item.answer)
+                line["alignment"] = alignment.to_json()
             file.write(encode_line(line))
     temporary.replace(path)
 

@@ -1,7 +1,9 @@
 """From what metrics counted per sample to values with intervals, counts and signatures."""
 
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -16,6 +18,9 @@ from evaluate.types import Rows
 
 SAMPLES_AT_ONCE = 500
 MAX_GROUPS = 200  # beyond so many speakers a table of them helps nobody
+DURATION = "duration"  # a kind of group that every corpus has: how long the audio is
+_DURATION_EDGES_S = (2, 5, 10, 20, 30)
+_DURATION_LABELS = ("0–2 s", "2–5 s", "5–10 s", "10–20 s", "20–30 s", "30 s and more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,8 @@ def score_rows(
         scope: What else the signature names, e.g. the task with its version.
 
     Returns:
-        `n_total`, `n_scored`, `n_unparsed`, `n_failed`, and `metrics` by name.
+        `n_total`, `n_scored`, `n_unparsed`, `n_failed`, `n_truncated` (None where no adapter could tell), `failures`
+        (how many by the type of error), and `metrics` by name.
     """
     samples = _Samples.of(items)
     scores = {}
@@ -91,7 +97,8 @@ def score_rows(
             "signature": "|".join(part for part in parts if part),
             "settings": metric.settings_to_json(),
         }
-    return {**samples.counts(samples.unparsed), "metrics": scores}
+    counts = samples.counts(samples.unparsed)
+    return {**counts, "n_truncated": samples.num_truncated, "failures": samples.failures, "metrics": scores}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +109,17 @@ class _Samples:
     unparsed: NDArray[np.bool_]
     groups: dict[str, list[str | None]]  # kind of group to the label of each sample, None where it names none
     num_references: str  # "5", or "1-5" where samples differ
+    num_truncated: int | None = None  # None: not known of any
+    failures: dict[str, int] = field(default_factory=dict)  # how many by the type of error, most frequent first
 
     @classmethod
     def of(cls, items: Iterable[Judged]) -> "_Samples":
         states: list[State] = []
         groups: dict[str, list[str | None]] = {}
         numbers = set()
+        durations: list[str | None] = []
+        truncated: Counter[bool | None] = Counter()
+        failures: Counter[str] = Counter()
         for item in items:
             for key in item.groups.keys() - groups.keys():
                 groups[key] = [None] * len(states)
@@ -115,9 +127,17 @@ class _Samples:
                 labels.append(item.groups.get(key))
             states.append(item.state)
             numbers.add(len(item.references))
+            durations.append(_duration_label(item.audio_seconds))
+            truncated[item.truncated] += 1
+            if item.state == "failed":
+                failures[item.error_type] += 1
+        if len(set(durations)) > 1:  # else it is the whole once more, or nobody knows
+            groups.setdefault(DURATION, durations)
         shown = "-".join(map(str, sorted({min(numbers), max(numbers)}))) if numbers else "0"
         which = np.array(states, dtype=np.str_)
-        return cls(which == "failed", which == "unparsed", groups, shown)
+        num_truncated = truncated[True] if truncated.keys() - {None} else None
+        counted = dict(failures.most_common())
+        return cls(which == "failed", which == "unparsed", groups, shown, num_truncated, counted)
 
     def part(self, which: NDArray[np.intp]) -> "_Samples":
         """Return what is known of some of them."""
@@ -186,14 +206,20 @@ def _score_groups(
     index, num_groups = group_index(labels)
     if num_groups > MAX_GROUPS:
         return {}
-    scores = {}
+    scores: dict[str, Any] = {}
     order = np.argsort(index, kind="stable")
     for which in np.split(order, np.flatnonzero(np.diff(index[order])) + 1):
         part = samples.part(which)
         units = resampling_units(part.groups)
         score = _value_with_interval(metric, rows[which], part, bootstrap, units)
         scores[str(labels[which[0]])] = {**score, "n": len(which)}
-    return scores
+    in_order = _DURATION_LABELS if set(scores) <= set(_DURATION_LABELS) else scores
+    return {label: scores[label] for label in in_order if label in scores}
+
+
+def _duration_label(audio_seconds: float | None) -> str | None:
+    """Return the range that a duration is in, its lower end included; None where it is not known."""
+    return None if audio_seconds is None else _DURATION_LABELS[bisect_right(_DURATION_EDGES_S, audio_seconds)]
 
 
 def _value(metric: Metric, rows: Rows) -> float | None:

@@ -88,9 +88,11 @@ def _judge(task: Task, sample: Sample, prediction: Prediction) -> Judged:
         groups=sample.groups,  # as the corpus names them now: they are no part of what was answered
         question=prediction.prompt,
         source_text=sample.source_text,
+        truncated=prediction.truncated,
+        audio_seconds=prediction.audio_seconds,
     )
-    if prediction.hypothesis is None:
-        return judged(None, "failed")
+    if prediction.error is not None or prediction.hypothesis is None:
+        return judged(None, "failed", error_type=prediction.error.type if prediction.error else "")
     answer = task.extract_answer(sample, prediction.hypothesis)
     return judged(answer, state_of(answer))
 

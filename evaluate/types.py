@@ -128,6 +128,7 @@ class Prediction:
     prompt: str = ""
     groups: Mapping[str, str] = field(default_factory=dict)
     audio: tuple[str, ...] = ()  # paths, as they were read
+    spans: tuple[tuple[float, float | None], ...] = ()  # start and duration in s of each, () for whole files
     clips: tuple[str, ...] = ()  # what was done to them: truncated, chunked, padded, rejected; see evaluate.clips
 
     def to_json(self) -> dict[str, Any]:
@@ -144,6 +145,7 @@ class Prediction:
             "prompt": self.prompt,
             "groups": dict(self.groups),
             "audio": list(self.audio),
+            **({"spans": [list(span) for span in self.spans]} if self.spans else {}),
             **({"clips": list(self.clips)} if self.clips else {}),
         }
 
@@ -177,6 +179,7 @@ class Prediction:
             prompt=record.get("prompt", ""),
             groups=groups,
             audio=tuple(record["audio"]),
+            spans=tuple((start_s, duration_s) for start_s, duration_s in record.get("spans") or []),
             clips=tuple(clips),
         )
 

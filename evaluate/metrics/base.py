@@ -32,6 +32,9 @@ class Judged:
     groups: Mapping[str, str] = field(default_factory=dict)
     question: str = ""  # what the model was asked
     source_text: str = ""  # what was said, for translations
+    error_type: str = ""  # of a sample that failed
+    truncated: bool | None = None  # whether the token limit ended the answer; None: not known
+    audio_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,21 @@ class Judgement:
 
     score: float | None  # None: its text held none
     text: str  # the judge's raw text, kept in the log
+
+
+Edit = Literal["=", "s", "d", "i"]  # equal, substituted, deleted, inserted
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """What an error rate counted in one sample, as the two texts that it compared, part by part."""
+
+    unit: Literal["word", "char"]
+    edits: tuple[tuple[Edit, str, str], ...]  # what happened, to which part of the reference, became what
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the alignment as it stands in `sample_scores.jsonl`."""
+        return {"unit": self.unit, "edits": [list(edit) for edit in self.edits]}
 
 
 class Judge(Protocol):
@@ -92,6 +110,7 @@ class Metric(ABC):
     over_labels = False  # an answer is a label: the label set plays a part, and labels may be read out of a text
     needs_choices = False  # there is no value without the label set
     needs_whole_set = False  # a sample's row depends on the other samples, or a program is started for all of them
+    aligns = False  # it compares two texts unit by unit: `alignment` shows how
     uses_all_references = False  # more references move the value: their number stands in the signature
     columns: tuple[str, ...]  # what each column of a row is
     undefined = "there is nothing to divide by"  # why there is no value, where there is none
@@ -139,6 +158,10 @@ class Metric(ABC):
     @abstractmethod
     def sample_values(self, rows: Rows) -> NDArray[np.float64]:
         """Return what the metric says of each sample alone, shape (samples,); NaN where that is undefined."""
+
+    def alignment(self, *, references: tuple[str, ...], answer: str | None) -> Alignment:
+        """Return the edits that were counted in one sample, for metrics that align."""
+        raise NotImplementedError(f"metric {self.name!r} aligns nothing")
 
     def settings_to_json(self) -> dict[str, Any]:
         """Return the settings that a value is made with, for scores.json."""

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
-from evaluate.metrics.base import CountMetric, ratio
+from evaluate.metrics.base import Alignment, CountMetric, Edit, ratio
 from evaluate.normalizers.text import CJK
 from evaluate.types import Rows
 
@@ -82,11 +82,15 @@ def count_errors(*, reference: list[str] | str, hypothesis: list[str] | str) -> 
     return ErrorCounts(substitutions, deletions, insertions, len(reference))
 
 
+_MARKS: dict[str, Edit] = {"equal": "=", "replace": "s", "delete": "d", "insert": "i"}
+
+
 class _ErrorRate(CountMetric):
     """Shared by the rates: they differ in what a unit is."""
 
     higher_is_better = False
     columns = ("substitutions", "deletions", "insertions", "reference_length", "empty_references")
+    aligns = True
     unit: str
     undefined = "the references hold no unit to divide by"
 
@@ -98,23 +102,40 @@ class _ErrorRate(CountMetric):
         """Return the units of a normalised text."""
 
     def count(self, *, references: tuple[str, ...], answer: str | None) -> tuple[float, ...]:
+        _, _, counts = self._nearest(references, answer)
+        return (
+            counts.substitutions,
+            counts.deletions,
+            counts.insertions,
+            counts.reference_length,
+            counts.reference_length == 0,
+        )
+
+    def alignment(self, *, references: tuple[str, ...], answer: str | None) -> Alignment:
+        reference, hypothesis, _ = self._nearest(references, answer)
+        between = " " if isinstance(reference, list) else ""
+        edits = [
+            (
+                _MARKS[part.tag],
+                between.join(reference[part.src_start : part.src_end]),
+                between.join(hypothesis[part.dest_start : part.dest_end]),
+            )
+            for part in Levenshtein.opcodes(reference, hypothesis)
+        ]
+        return Alignment("word" if between else "char", tuple(edits))
+
+    def _nearest(
+        self, references: tuple[str, ...], answer: str | None
+    ) -> tuple[list[str] | str, list[str] | str, ErrorCounts]:
+        """Return the units of the reference that counts and of the answer, and the edits between them."""
         truths = [self.units(self.normalizer(text)) for text in references]
         if answer is None:
-            longest = max(map(len, truths))
-            best = ErrorCounts(deletions=longest, reference_length=longest)
-        else:
-            hypothesis = self.units(self.normalizer(answer))
-            best = min(
-                (count_errors(reference=truth, hypothesis=hypothesis) for truth in truths),
-                key=lambda counts: counts.errors / max(counts.reference_length, 1),
-            )
-        return (
-            best.substitutions,
-            best.deletions,
-            best.insertions,
-            best.reference_length,
-            best.reference_length == 0,
-        )
+            longest = max(truths, key=len)
+            return longest, longest[:0], ErrorCounts(deletions=len(longest), reference_length=len(longest))
+        hypothesis = self.units(self.normalizer(answer))
+        counted = ((truth, count_errors(reference=truth, hypothesis=hypothesis)) for truth in truths)
+        truth, counts = min(counted, key=lambda one: one[1].errors / max(one[1].reference_length, 1))
+        return truth, hypothesis, counts
 
     def value_of_totals(self, totals: Rows) -> NDArray[np.float64]:
         return ratio(totals[..., :3].sum(axis=-1), totals[..., 3])

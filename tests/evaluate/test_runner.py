@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,14 @@ def test_every_sample_is_answered_and_logged_with_its_duration(tmp_path: Path) -
     assert done["s4"].audio_seconds == pytest.approx(0.5)
     assert (report.num_done, report.num_failed) == (5, 0)
     assert report.audio_seconds == pytest.approx(1.5)
+
+
+def test_the_log_says_which_span_of_a_file_was_heard(tmp_path: Path) -> None:
+    [whole, part] = make_samples(tmp_path, 2)
+    part = replace(part, audio=(AudioRef(part.audio[0].path, start_s=0.05, duration_s=0.1),))
+    _, done = run(ScriptedModel({"s0": "x", "s1": "y"}), [whole, part], tmp_path / "log")
+    assert (done["s0"].spans, done["s1"].spans) == ((), ((0.05, 0.1),))
+    assert "spans" not in done["s0"].to_json()
 
 
 def test_a_file_that_does_not_decode_fails_alone(tmp_path: Path) -> None:

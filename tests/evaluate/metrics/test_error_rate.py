@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from evaluate.metrics import create_metric
 from evaluate.metrics.base import Judged, MetricSettings
-from evaluate.metrics.error_rate import ErrorCounts, count_errors
+from evaluate.metrics.error_rate import CharacterErrorRate, ErrorCounts, WordErrorRate, count_errors
 
 # reference, hypothesis, S, D, I, N: counted by hand, the degenerate pairs too
 HAND_COUNTED = [
@@ -89,6 +89,31 @@ def test_a_reference_that_normalising_empties_adds_its_insertions_and_is_counted
         "reference_length": 2,
         "empty_references": 1,
     }
+
+
+@given(st.lists(words, min_size=1, max_size=3), st.none() | words)
+def test_the_alignment_shows_the_edits_that_are_counted(references: list[list[str]], answer: list[str] | None) -> None:
+    metric = WordErrorRate(MetricSettings(normalizer="none"))
+    texts, said = tuple(map(" ".join, references)), None if answer is None else " ".join(answer)
+    alignment = metric.alignment(references=texts, answer=said)
+    parts = [(mark, reference.split(), hypothesis.split()) for mark, reference, hypothesis in alignment.edits]
+    assert [word for _, reference, _ in parts for word in reference] in references
+    assert [word for _, _, hypothesis in parts for word in hypothesis] == (answer or [])
+    counted = [sum(len(reference) for mark, reference, _ in parts if mark in marks) for marks in ("s", "d", "sd=")]
+    inserted = sum(len(hypothesis) for mark, _, hypothesis in parts if mark == "i")
+    substitutions, deletions, insertions, length, _ = metric.count(references=texts, answer=said)
+    assert [*counted, inserted] == [substitutions, deletions, length, insertions]
+    assert all(reference == hypothesis for mark, reference, hypothesis in parts if mark == "=")
+
+
+def test_an_alignment_is_of_the_texts_as_they_were_compared() -> None:
+    metric = CharacterErrorRate(MetricSettings(language="zh"))
+    alignment = metric.alignment(references=("今天天气好。",), answer="今天气 好啊")
+    assert alignment.unit == "char"
+    marks = "".join(mark for mark, _, _ in alignment.edits)
+    assert marks == "=d=i"
+    assert "".join(reference for _, reference, _ in alignment.edits) == "今天天气好"
+    assert "".join(hypothesis for _, _, hypothesis in alignment.edits) == "今天气好啊"
 
 
 def test_of_several_references_the_nearest_counts() -> None:
