@@ -16,9 +16,14 @@ MIN_WIDTH = 110  # where the output is no terminal, rich assumes 80 columns and 
 
 def format_value(value: float | None, *, is_rate: bool) -> str:
     """Return a value for people: rates in per cent, others as they are, an undefined one as a dash."""
+    return format_number(value, is_rate=is_rate) + (" %" if is_rate and value is not None else "")
+
+
+def format_number(value: float | None, *, is_rate: bool) -> str:
+    """Return a value without its unit, for tables that say once that rates are in per cent."""
     if value is None:
         return "–"
-    return f"{100 * value:.2f} %" if is_rate else f"{value:.{_decimal_places(value)}f}"
+    return f"{100 * value:.2f}" if is_rate else f"{value:.{_decimal_places(value)}f}"
 
 
 def _decimal_places(*values: float) -> int:

@@ -2,7 +2,12 @@
 
 from pathlib import Path
 
-from evaluate.report.leaderboard import Leaderboard
+from evaluate.errors import RequestError
+from evaluate.report.leaderboard.board import make_boards
+from evaluate.report.leaderboard.csv_table import to_csv
+from evaluate.report.leaderboard.latex import to_latex
+from evaluate.report.leaderboard.markdown import to_markdown
+from evaluate.report.leaderboard.page import to_html
 from evaluate.report.published import load_published, published_dir
 from evaluate.results import find_scores
 
@@ -16,9 +21,20 @@ def write_report(results_dir: Path, out: Path) -> list[Path]:
     Raises:
         RequestError: There are no runs.
     """
-    leaderboard = Leaderboard(find_scores(results_dir), load_published(published_dir(results_dir)), results_dir)
+    from tasks import registry
+
+    documents = find_scores(results_dir)
+    if not documents:
+        raise RequestError(f"{results_dir}/runs: no scored runs there; otoscope eval makes them")
+    published = load_published(published_dir(results_dir))
+    boards = make_boards(documents, published, registry.names())
     out.mkdir(parents=True, exist_ok=True)
-    written = [out / "leaderboard.md", out / "leaderboard.csv"]
-    written[0].write_text(leaderboard.to_markdown(), encoding="utf-8", errors="backslashreplace")
-    written[1].write_text(leaderboard.to_csv(), encoding="utf-8", errors="backslashreplace", newline="")
-    return written
+    texts = {
+        "leaderboard.md": to_markdown(boards),
+        "leaderboard.csv": to_csv(documents, published),
+        "leaderboard.tex": to_latex(boards),
+        "leaderboard.html": to_html(boards, pages={}),
+    }
+    for name, text in texts.items():
+        (out / name).write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
+    return [out / name for name in texts]

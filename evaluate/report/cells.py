@@ -1,0 +1,36 @@
+"""Cells of tables that other programs open: text of users and models, made safe for each."""
+
+import re
+from typing import Any
+
+
+def csv_cell(value: Any) -> Any:
+    """Return a cell that a spreadsheet does not run as a formula."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+
+
+def escape_markdown(text: str) -> str:
+    """Return text that Markdown shows as it is, in one line."""
+    text = " ".join(text.split())
+    return re.sub(r"([\\|`*_\[\]<>])", r"\\\1", text) if not set(text) <= set("-:") else text
+
+
+def escape_latex(text: str) -> str:
+    """Return text that LaTeX shows as it is, in one line; control characters, which no font has, as U+FFFD."""
+    text = "".join(character if character.isprintable() else "\ufffd" for character in " ".join(text.split()))
+    return "".join(_LATEX.get(character, character) for character in text)
+
+
+_LATEX = {
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "–": "--",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
+    "≈": r"$\approx$",
+}

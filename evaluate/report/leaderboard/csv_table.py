@@ -1,0 +1,101 @@
+"""The scores as CSV, for other programs: a row for every metric of every run, published figures beside them."""
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from evaluate.report.cells import csv_cell
+from evaluate.report.leaderboard.board import Document, newest_runs
+from evaluate.report.published import PublishedScore
+from evaluate.report.systems import System, is_whole
+
+COLUMNS = (
+    "origin",
+    "task",
+    "task_version",
+    "split",
+    "model",
+    "model_revision",
+    "model_dtype",
+    "settings",
+    "metric",
+    "is_primary",
+    "value",
+    "ci_low",
+    "ci_high",
+    "higher_is_better",
+    "n_total",
+    "n_unparsed",
+    "n_failed",
+    "official_size",
+    "complete",
+    "corpus_fingerprint",
+    "signature",
+    "protocol",
+    "created",
+    "source",
+)
+
+
+def to_csv(documents: Sequence[Document], published: Sequence[PublishedScore]) -> str:
+    """Return every metric of every run, and the published figures of their tasks, one row each; unrounded."""
+    target = io.StringIO()
+    # Every text is quoted: Python 3.11 would leave one with a lone carriage return bare, which parts the row.
+    writer = csv.DictWriter(target, COLUMNS, lineterminator="\n", restval="", quoting=csv.QUOTE_NONNUMERIC)
+    writer.writeheader()
+    tasks = {document["task"] for document in documents}
+    rows = [row for document in newest_runs(documents) for row in _rows_of(document)]
+    rows += [_row_of_figure(figure) for figure in published if figure.task in tasks]
+    for row in rows:
+        writer.writerow({column: csv_cell(value) for column, value in row.items()})
+    return target.getvalue()
+
+
+def _rows_of(document: Document) -> list[dict[str, Any]]:
+    rows = []
+    for metric, score in document["metrics"].items():
+        low, high = score["ci"] or (None, None)
+        rows.append(
+            {
+                "origin": "run",
+                "task": document["task"],
+                "task_version": document["task_version"],
+                "split": document["split"],
+                "model": document["model"],
+                "model_revision": document.get("model_revision"),
+                "model_dtype": document.get("model_dtype"),
+                "settings": System.of(document).settings,
+                "metric": metric,
+                "is_primary": metric == document["primary"],
+                "value": score["value"],
+                "ci_low": low,
+                "ci_high": high,
+                "higher_is_better": score["higher_is_better"],
+                "n_total": document["n_total"],
+                "n_unparsed": document["n_unparsed"],
+                "n_failed": document["n_failed"],
+                "official_size": document["coverage"]["official"],
+                "complete": is_whole(document),
+                "corpus_fingerprint": document["corpus_fingerprint"],
+                "signature": score["signature"],
+                "protocol": document.get("protocol"),
+                "created": document["created"],
+                "source": document["run_dir"],
+            }
+        )
+    return rows
+
+
+def _row_of_figure(figure: PublishedScore) -> dict[str, Any]:
+    return {
+        "origin": "published",
+        "task": figure.task,
+        "split": figure.split,
+        "model": figure.model,
+        "metric": figure.metric,
+        "value": round(figure.value, 12),  # 1.8 per cent is 0.018, not 0.018000000000000002
+        "higher_is_better": figure.higher_is_better,
+        "protocol": figure.protocol,
+        "source": figure.source,
+    }

@@ -1,0 +1,65 @@
+"""The leaderboard as Markdown, for a README or a pull request."""
+
+from collections.abc import Iterator, Sequence
+
+from evaluate.report.cells import escape_markdown
+from evaluate.report.leaderboard.board import Board, Cell, Column, Line
+from evaluate.report.leaderboard.wording import LEGEND, SAMPLE_TITLE, TITLE, format_bounds
+from evaluate.tables import format_number
+
+
+def to_markdown(boards: Sequence[Board]) -> str:
+    """Return all boards as one Markdown document."""
+    return "\n\n".join([f"# {TITLE}", LEGEND, *(_section(board) for board in boards)]) + "\n"
+
+
+def _section(board: Board) -> str:
+    heading = [f"## {SAMPLE_TITLE}", ""] if board.is_sample else []
+    table = [
+        _row(["model", *map(_heading, board.columns)]),
+        _row(["---", *("---:" for _ in board.columns)]),
+        *(_row([_name(line), *_cells(line, board)]) for line in board.lines),
+    ]
+    return "\n".join([*heading, *table, *_notes(board)])
+
+
+def _heading(column: Column) -> str:
+    qualifier = f" ({column.qualifier})" if column.qualifier else ""
+    return escape_markdown(f"{column.task}:{column.split}{qualifier} {column.metric} {column.arrow}")
+
+
+def _name(line: Line) -> str:
+    name = f"*{escape_markdown(line.name)}*" if line.is_published else escape_markdown(line.name)
+    return name + _marks(line.marks)
+
+
+def _cells(line: Line, board: Board) -> Iterator[str]:
+    for column, cell in zip(board.columns, line.cells, strict=True):
+        yield "–" if cell is None else _cell(cell, column, is_published=line.is_published)
+
+
+def _cell(cell: Cell, column: Column, *, is_published: bool) -> str:
+    value = format_number(cell.value, is_rate=column.is_rate)
+    if is_published:
+        return f"*{value}*{_marks(cell.marks)}"
+    shown = f"**{value}**" if cell.standing else value
+    tie = " ≈" if cell.standing == "tied" else ""
+    return f"{shown}{tie}{format_bounds(cell, column)}{_marks(cell.marks)}"
+
+
+def _marks(marks: Sequence[int]) -> str:
+    return "".join(f" [{mark + 1}]" for mark in marks)
+
+
+def _notes(board: Board) -> Iterator[str]:
+    for number, note in enumerate(board.notes, start=1):
+        yield f"\n[{number}] {escape_markdown(note)}"
+    for note in board.column_notes:
+        yield f"\n{escape_markdown(note)}"
+    yield "\nScored as:\n"
+    for column in board.columns:
+        yield f"- {_heading(column)}: `{column.signature.replace('`', '')}`"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"

@@ -1,0 +1,61 @@
+"""The leaderboard as a page: sortable, filterable, in one file."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from evaluate.report.html import render
+from evaluate.report.leaderboard.board import Board, Cell, Column
+from evaluate.report.leaderboard.wording import LEGEND, SAMPLE_TITLE, TITLE, format_bounds
+from evaluate.tables import format_number
+
+
+def to_html(boards: Sequence[Board], *, pages: Mapping[str, str], charts: Sequence[tuple[str, Path]] = ()) -> str:
+    """Return all boards as one page.
+
+    Args:
+        boards: To show.
+        pages: Folder of a run to the address of its sample page, relative to this page.
+        charts: Captions and SVG files, which are put into the page.
+    """
+    return render(
+        "leaderboard.html",
+        title=TITLE,
+        legend=LEGEND,
+        sample_title=SAMPLE_TITLE,
+        boards=[_board(board, number, pages) for number, board in enumerate(boards)],
+        charts=[(caption, base64.b64encode(path.read_bytes()).decode()) for caption, path in charts],
+    )
+
+
+def _board(board: Board, number: int, pages: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "number": number,  # tells the notes of several boards apart
+        "is_sample": board.is_sample,
+        "columns": board.columns,
+        "tasks": list(dict.fromkeys(column.task for column in board.columns)),
+        "lines": [
+            {
+                "line": line,
+                "cells": [
+                    cell and _cell(cell, column, pages) for cell, column in zip(line.cells, board.columns, strict=True)
+                ],
+            }
+            for line in board.lines
+        ],
+        "notes": list(enumerate(board.notes, start=1)),
+        "column_notes": board.column_notes,
+    }
+
+
+def _cell(cell: Cell, column: Column, pages: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "number": format_number(cell.value, is_rate=column.is_rate),
+        "value": "" if cell.value is None else repr(cell.value),
+        "bounds": format_bounds(cell, column).strip(),
+        "standing": cell.standing,
+        "is_partial": cell.is_partial,
+        "marks": [mark + 1 for mark in cell.marks],
+        "page": pages.get(cell.run_dir, ""),
+    }
