@@ -26,6 +26,7 @@ INTERRUPTED = 130
 TERMINATED = 143
 TOO_MANY_FAILED = 3
 DAMAGED = 3
+EXPORTS = ("model-index", "open-asr", "lm-eval")  # named here: what writes them is imported only where it is asked for
 
 
 def notice(line: str) -> None:
@@ -596,17 +597,24 @@ def _shown(value: Any) -> str:
 @cli.command("report")
 @_RESULTS_DIR
 @click.option("--out", type=click.Path(path_type=Path), help="Where to write; default: report/ in the results folder.")
+@click.option(
+    "--export",
+    "exports",
+    multiple=True,
+    type=click.Choice(EXPORTS),
+    help="Also write the scores as others read them, into exports/ (repeatable).",
+)
 @_JSON
-def report_command(results_dir: Path, out: Path | None, as_json: bool) -> None:
+def report_command(results_dir: Path, out: Path | None, exports: tuple[str, ...], as_json: bool) -> None:
     """Write leaderboard.md and leaderboard.csv from the runs, published figures beside them.
 
     \b
     Example:
-      otoscope report --out site
+      otoscope report --out site --export model-index --export lm-eval
     """
     from evaluate.report import write_report
 
-    written = write_report(results_dir, out or results_dir / "report")
+    written = write_report(results_dir, out or results_dir / "report", exports=exports, notice=notice)
     if as_json:
         _print_json([str(path) for path in written])
     else:

@@ -1,8 +1,10 @@
 """The report: reads scores documents and published figures, renders them; computes no metric."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from evaluate.errors import RequestError
+from evaluate.report.exports import write_exports
 from evaluate.report.leaderboard.board import make_boards
 from evaluate.report.leaderboard.csv_table import to_csv
 from evaluate.report.leaderboard.latex import to_latex
@@ -12,8 +14,16 @@ from evaluate.report.published import load_published, published_dir
 from evaluate.results import find_scores
 
 
-def write_report(results_dir: Path, out: Path) -> list[Path]:
+def write_report(
+    results_dir: Path, out: Path, *, exports: Sequence[str] = (), notice: Callable[[str], None] = lambda _: None
+) -> list[Path]:
     """Write the leaderboard of all runs under a results folder.
+
+    Args:
+        results_dir: Where runs live.
+        out: Folder to write into.
+        exports: Forms to write the scores in as well, see `evaluate.report.exports`.
+        notice: Gets what these leave out, a line at a time.
 
     Returns:
         The files written.
@@ -37,4 +47,4 @@ def write_report(results_dir: Path, out: Path) -> list[Path]:
     }
     for name, text in texts.items():
         (out / name).write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
-    return [out / name for name in texts]
+    return [*(out / name for name in texts), *write_exports(documents, exports, out, notice)]

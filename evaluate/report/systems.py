@@ -1,11 +1,16 @@
-"""Whose score it is: what every reader of scores documents has to tell apart."""
+"""Whose score it is, and which of several runs counts: what every reader of scores documents has to tell apart."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from pathlib import Path
 from typing import Any
 
+from evaluate.results import RunDirectory, comparable_signature, digest, slug
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, order=True)
 class System:
     """A model as it was run; runs that differ in any of it are never shown as one."""
 
@@ -39,6 +44,59 @@ class System:
         return " ".join(parts)
 
 
+def newest_runs(documents: Sequence[Mapping[str, Any]]) -> dict[System, list[Mapping[str, Any]]]:
+    """Return the runs of each system; of several on the same samples, scored in the same way, the newest.
+
+    Args:
+        documents: Scores documents, oldest first, each with its `run_dir`.
+    """
+    newest = {(System.of(document), way_of_scoring(document)): document for document in documents}
+    order = sorted(newest, key=lambda key: (key[0], newest[key]["task"], newest[key]["split"], key[1]))
+    runs: dict[System, list[Mapping[str, Any]]] = {}
+    for system, way in order:
+        runs.setdefault(system, []).append(newest[system, way])
+    return runs
+
+
+def way_of_scoring(document: Mapping[str, Any]) -> str:
+    """Return a short hash of what two scores must share to be comparable: samples, task version, signature."""
+    signature = comparable_signature(document["metrics"][document["primary"]]["signature"])
+    names = ("task", "task_version", "split", "corpus_fingerprint")
+    return digest([*(document[name] for name in names), signature])[:8]
+
+
+def file_names(systems: Iterable[System]) -> dict[System, str]:
+    """Return a file name for each system, without suffix: the model's slug, and a hash where several share that."""
+    slugs = {system: slug(system.model) for system in systems}
+    counts = Counter(name.lower() for name in slugs.values())  # some file systems take two cases for one name
+    return {
+        system: name if counts[name.lower()] == 1 else f"{name}-{digest(astuple(system))[:8]}"
+        for system, name in slugs.items()
+    }
+
+
 def is_whole(document: Mapping[str, Any]) -> bool:
     """Whether a score is of its whole split."""
     return bool(document["coverage"]["complete"]) and document["n_total"] == document["coverage"]["found"]
+
+
+def value_of(score: Mapping[str, Any]) -> float | None:
+    """Return the value of a metric; None where it has none that is a number."""
+    value = score["value"]
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+def interval_of(score: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Return the interval of a metric; None where it has none, or a bound that is no number."""
+    low, high = score["ci"] or (math.nan, math.nan)
+    return (low, high) if math.isfinite(low) and math.isfinite(high) else None
+
+
+def run_record(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the run.json beside a scores document; without one, a record that knows nothing.
+
+    Raises:
+        RunDamagedError: It is not JSON, or lacks its sessions.
+    """
+    run = RunDirectory(Path(document["run_dir"]))
+    return run.read_record() if run.run_json.is_file() else {"sessions": []}

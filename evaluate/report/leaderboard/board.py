@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from evaluate.report.published import PublishedScore
-from evaluate.report.systems import System, is_whole
+from evaluate.report.systems import is_whole, newest_runs
 from evaluate.results import comparable_signature
 from evaluate.tables import describe_clips
 
@@ -124,7 +124,7 @@ def make_boards(
 def _make_board(
     documents: Sequence[Document], published: Sequence[PublishedScore], task_order: Sequence[str], *, is_sample: bool
 ) -> Board:
-    cells = _newest(documents)
+    cells = {(system, _column_of(run)): run for system, runs in newest_runs(documents).items() for run in runs}
     plain = sorted(dict.fromkeys(column for _, column in cells), key=lambda column: _place(column, task_order))
     columns = [replace(column, qualifier=_qualifier(column, plain)) for column in plain]
     notes: list[str] = []
@@ -137,15 +137,6 @@ def _make_board(
     lines = _in_order(_with_standings(lines, columns), columns)
     lines += _published_lines(published, columns, notes)
     return Board(tuple(columns), tuple(lines), tuple(notes), tuple(_column_notes(plain)), is_sample)
-
-
-def newest_runs(documents: Sequence[Document]) -> list[Document]:
-    """Return the runs without those that a newer one of the same system, samples and scoring replaces."""
-    return list(_newest(documents).values())
-
-
-def _newest(documents: Sequence[Document]) -> dict[tuple[System, Column], Document]:
-    return {(System.of(document), _column_of(document)): document for document in documents}  # oldest first
 
 
 def _column_of(document: Document) -> Column:

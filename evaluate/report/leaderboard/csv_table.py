@@ -1,14 +1,12 @@
 """The scores as CSV, for other programs: a row for every metric of every run, published figures beside them."""
 
-import csv
-import io
 from collections.abc import Sequence
 from typing import Any
 
-from evaluate.report.cells import csv_cell
-from evaluate.report.leaderboard.board import Document, newest_runs
+from evaluate.report.cells import csv_text
+from evaluate.report.leaderboard.board import Document
 from evaluate.report.published import PublishedScore
-from evaluate.report.systems import System, is_whole
+from evaluate.report.systems import System, is_whole, newest_runs
 
 COLUMNS = (
     "origin",
@@ -40,16 +38,9 @@ COLUMNS = (
 
 def to_csv(documents: Sequence[Document], published: Sequence[PublishedScore]) -> str:
     """Return every metric of every run, and the published figures of their tasks, one row each; unrounded."""
-    target = io.StringIO()
-    # Every text is quoted: Python 3.11 would leave one with a lone carriage return bare, which parts the row.
-    writer = csv.DictWriter(target, COLUMNS, lineterminator="\n", restval="", quoting=csv.QUOTE_NONNUMERIC)
-    writer.writeheader()
     tasks = {document["task"] for document in documents}
-    rows = [row for document in newest_runs(documents) for row in _rows_of(document)]
-    rows += [_row_of_figure(figure) for figure in published if figure.task in tasks]
-    for row in rows:
-        writer.writerow({column: csv_cell(value) for column, value in row.items()})
-    return target.getvalue()
+    rows = [row for runs in newest_runs(documents).values() for run in runs for row in _rows_of(run)]
+    return csv_text(COLUMNS, [*rows, *(_row_of_figure(figure) for figure in published if figure.task in tasks)])
 
 
 def _rows_of(document: Document) -> list[dict[str, Any]]:
