@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluate.errors import RequestError
+from evaluate.report.markdown import escape, table_row
 from evaluate.report.published import PublishedScore
 from evaluate.results import comparable_signature
 from evaluate.tables import describe_clips
@@ -192,15 +193,15 @@ class Leaderboard:
         first = documents[0]["metrics"][key.metric]
         arrow, is_rate = "↑" if first["higher_is_better"] else "↓", first["is_rate"]
         lines = [
-            f"## {_escape(key.task)}: {_escape(key.metric)} {arrow}",
+            f"## {escape(key.task)}: {escape(key.metric)} {arrow}",
             "",
-            _row(["model", *columns.values()]),
-            _row(["---", *("---:" for _ in columns)]),
+            table_row(["model", *columns.values()]),
+            table_row(["---", *("---:" for _ in columns)]),
         ]
         for system in systems:
             found = [cells.get((system, column.split, column.corpus_fingerprint)) for column in columns]
             shown = [_shown_score(document, key.metric, notes) for document in found]
-            lines.append(_row([system.label(systems), *shown], escaped=len(shown)))
+            lines.append(table_row([system.label(systems), *shown], escaped=len(shown)))
         for protocol, source, name in dict.fromkeys((one.protocol, one.source, one.model) for one in figures):
             values = {one.split: one.value for one in figures if (one.model, one.source) == (name, source)}
             if not values.keys() & splits:
@@ -210,7 +211,7 @@ class Leaderboard:
                 f"*{_number(values[one.split], is_rate=is_rate)}*" if one.split in values and one.is_largest else "–"
                 for one in columns
             ]
-            lines.append(_row([f"*{_escape(name)}* {mark}", *shown], escaped=len(shown) + 1))
+            lines.append(table_row([f"*{escape(name)}* {mark}", *shown], escaped=len(shown) + 1))
         lines += ["", f"Scored as `{key.signature}`."]
         if any(theirs & splits for _, theirs in others):
             lines += ["", "Scores of this task made in another way stand in a table of their own."]
@@ -307,18 +308,6 @@ def _number(value: float | None, *, is_rate: bool) -> str:
     if value is None:
         return "–"
     return f"{100 * value:.2f}" if is_rate else f"{value:.2f}"
-
-
-def _row(cells: Sequence[str], *, escaped: int = 0) -> str:
-    """Return a row of a Markdown table; the last `escaped` cells are Markdown already."""
-    plain = len(cells) - escaped
-    return "| " + " | ".join([*(_escape(cell) for cell in cells[:plain]), *cells[plain:]]) + " |"
-
-
-def _escape(text: str) -> str:
-    """Return text that Markdown shows as it is: names come from users and checkpoints."""
-    text = " ".join(text.split())
-    return re.sub(r"([\\|`*_\[\]<>])", r"\\\1", text) if not set(text) <= set("-:") else text
 
 
 def _csv_cell(value: Any) -> Any:
