@@ -39,18 +39,14 @@ NO_DROP = 0.0  # what is allowed where an entry does not have the field
 MAX_BASELINE_BYTES = 64 * 2**20
 MAX_SAMPLES_BYTES = 512 * 2**20
 _LARGEST_EXACT = 2**53  # larger whole numbers are no counts; as an integer one would have up to 309 digits
-_FIELDS: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(("task", "split", "model", "metric", "signature", "corpus_fingerprint"), (str,)),
-    "value": (int, float, type(None)),
-    "higher_is_better": (bool,),
-    "n_total": (int,),
-    "n_failed": (int,),
-    "limit": (int, type(None)),
-    "generation": (dict,),
-    "model_arguments": (dict,),
-    "tolerance": (int, float, type(None)),
-    "clip_policy": (dict, type(None)),
-    "samples": (dict, type(None)),
+_FIELDS: dict[str, tuple[tuple[type, ...], str]] = {  # their types, and how people are told of them
+    **dict.fromkeys(("task", "split", "model", "metric", "signature", "corpus_fingerprint"), ((str,), "a string")),
+    **dict.fromkeys(("value", "tolerance"), ((int, float, type(None)), "a number or null")),
+    **dict.fromkeys(("n_total", "n_failed"), ((int,), "a whole number")),
+    **dict.fromkeys(("generation", "model_arguments"), ((dict,), "an object")),
+    **dict.fromkeys(("clip_policy", "samples"), ((dict, type(None)), "an object")),
+    "higher_is_better": ((bool,), "true or false"),
+    "limit": ((int, type(None)), "a whole number or null"),
 }
 _DEFAULTS = {"tolerance": NO_DROP, "clip_policy": None, "samples": None}
 
@@ -190,7 +186,7 @@ def _read_document(path: Path) -> Any:
     except OSError as error:
         raise RequestError(f"{path}: cannot be read ({error.strerror}); write one with --update") from error
     except (ValueError, RecursionError) as error:
-        raise RequestError(f"{path}: not valid JSON ({error})") from error
+        raise RequestError(f"{path}: not valid JSON ({error}); mend it, or remove it and --update") from error
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -215,13 +211,13 @@ def _checked_entry(path: Path, number: int, entry: Any) -> dict[str, Any]:
     if not isinstance(entry, dict):
         raise RequestError(f"{path}: score {number} is {type(entry).__name__}, expected an object")
     checked = {**_DEFAULTS, **entry}
-    for field, kinds in _FIELDS.items():
+    for field, (kinds, expected) in _FIELDS.items():
         if field not in checked:
             raise RequestError(f"{path}: score {number} lacks {field}; write the file with --update")
         value = checked[field]
         is_number = isinstance(value, int | float) and kinds != (bool,)
         if not isinstance(value, kinds) or (is_number and not _is_number(value)):
-            raise RequestError(f"{path}: score {number}: {field} is {shown(value)}, of the wrong type")
+            raise RequestError(f"{path}: score {number}: {field} is {shown(value)}, expected {expected}")
     if checked["tolerance"] is not None and checked["tolerance"] < 0:
         raise RequestError(f"{path}: score {number}: tolerance is {checked['tolerance']}, expected 0 or more, or null")
     samples = checked["samples"]

@@ -167,7 +167,7 @@ def check_notes(checks: Sequence["Check"]) -> Iterator[str]:
     added = [f"{check.task}:{check.split} {check.system}" for check in checks if check.outcome == "new"]
     if added:
         shown = ", ".join(added[:MAX_NEW]) + (", …" if len(added) > MAX_NEW else "")
-        yield f"not in the baseline, --update adds them: {len(added)} ({shown})"
+        yield one_line(f"not in the baseline, --update adds them: {len(added)} ({shown})")
 
 
 def check_verdict(checks: Sequence["Check"]) -> str:

@@ -37,8 +37,8 @@ def summarize_checks(checks: Sequence[Check]) -> str:
         parts.append(f"<details><summary>{len(passed)} passed</summary>\n\n{rows}\n\n</details>" if is_long else rows)
     parts += [_shown(note) for note in check_notes(checks)]
     parts.append(
-        "A difference is found less baseline, of rates in points. Intervals are paired, sample by sample, at 95 % each, "
-        "without a correction for their number; *allowed* is the tolerance that the baseline states."
+        "A difference is found less baseline, of rates in points. Intervals are paired, sample by sample, at 95 % "
+        "each, without a correction for their number; *allowed* is the tolerance that the baseline states."
     )
     return "\n\n".join(parts) + "\n"
 
