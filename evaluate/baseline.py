@@ -257,7 +257,7 @@ def _samples_path(path: Path, name: str) -> Path | None:
     try:
         file = path.parent / name
         return file if file.resolve().is_relative_to(path.parent.resolve()) else None
-    except (OSError, ValueError):  # a loop of links, a NUL
+    except (OSError, RuntimeError, ValueError):  # a loop of links (RuntimeError before Python 3.13), a NUL
         return None
 
 

@@ -466,7 +466,7 @@ def test_a_field_that_makes_no_sense_is_a_wrong_request(
 
 
 @pytest.mark.parametrize(
-    "name", ["../secret.jsonl", "{folder}/secret.jsonl", "base.samples/../../secret.jsonl", "link", "\0"]
+    "name", ["../secret.jsonl", "{folder}/secret.jsonl", "base.samples/../../secret.jsonl", "link", "loop", "\0"]
 )
 def test_samples_outside_of_the_baseline_s_folder_are_never_read(otoscope: Command, tmp_path: Path, name: str) -> None:
     inner = tmp_path / "inner"
@@ -474,9 +474,13 @@ def test_samples_outside_of_the_baseline_s_folder_are_never_read(otoscope: Comma
     update_baseline(inner / "baseline.json", inner)
     (tmp_path / "secret.jsonl").write_text('{"columns": ["secret"]}\n')
     (inner / "link").symlink_to(tmp_path / "secret.jsonl")
+    (inner / "loop").symlink_to(inner / "loop")
     (inner / "base.samples").mkdir()
     edit(inner / "baseline.json", samples={"file": name.format(folder=tmp_path), "digest": "0"})
-    assert "lie outside of the baseline's folder" in refused(otoscope, inner)
+    told = {"loop": "cannot be read|lie outside"}.get(
+        name, "lie outside of the baseline's folder"
+    )  # by Python's version
+    assert re.search(told, refused(otoscope, inner))
     assert otoscope("regression", "--baseline", inner / "baseline.json", "--results-dir", inner, "--update").status == 0
     assert (tmp_path / "secret.jsonl").exists()  # an update removes none either
 
