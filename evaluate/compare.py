@@ -1,29 +1,19 @@
 """Two runs of one split side by side: what differs, how sure that is, and which samples make the difference.
 
-Both runs answered the same samples, so everything is paired: the interval resamples samples with both their answers,
-the p-value swaps them, and where the corpus names speakers or recordings both do so by group (see
-`evaluate.statistics`). Where a sample is either right or wrong, McNemar's exact test stands beside.
+Both runs answered the same samples, so everything is paired: see `evaluate.paired`.
 """
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from evaluate.errors import RequestError
 from evaluate.metrics import create_metric
-from evaluate.metrics.base import Metric, MetricSettings, Weights
+from evaluate.metrics.base import Metric, MetricSettings
+from evaluate.paired import match_ids, paired_difference, shared_units
 from evaluate.results import SCHEMA, RunDirectory, comparable_signature, read_scores
 from evaluate.sample_scores import read_sample_scores
-from evaluate.statistics import (
-    Bootstrap,
-    Units,
-    bootstrap_interval,
-    mcnemar_p_value,
-    permutation_p_value,
-    resampling_units,
-)
 from evaluate.types import Rows
 
 NUM_CHANGED = 10  # how many of the samples that changed most are listed
@@ -65,13 +55,15 @@ def compare_runs(first: Path, second: Path, *, seed: int = 0) -> dict[str, Any]:
     both = {name: [score, second_metrics[name]] for name, score in first_metrics.items() if name in second_metrics}
     reasons = {name: _why_not_comparable(scores) for name, scores in both.items()}
     samples, counted = _paired(documents, [name for name, reason in reasons.items() if not reason])
-    units = _units(samples)
+    units = shared_units(*([one.get("groups", {}) for one in of_run] for of_run in samples))
     for name, scores in both.items():
         if reasons[name]:
             comparison["metrics"][name] = _no_difference(scores, reasons[name])
             continue
         metric = create_metric(name, MetricSettings.from_json(scores[0]["settings"]))
-        comparison["metrics"][name] = _difference(metric, scores, counted[name], units, seed)
+        comparison["metrics"][name] = paired_difference(
+            metric, [score["value"] for score in scores], counted[name], units, seed=seed
+        )
         if name == primary:
             comparison["changed"] = _most_changed(metric, samples, counted[name])
     return comparison
@@ -105,22 +97,9 @@ def _paired(
     """Return both runs' samples, and by the metric's name both runs' rows, the second's in the order of the first's."""
     paths = [RunDirectory(Path(document["run_dir"])).sample_scores for document in documents]
     (samples, rows), (other_samples, other_rows) = (read_sample_scores(path, metrics) for path in paths)
-    position = {sample["id"]: number for number, sample in enumerate(other_samples)}
-    unpaired = {sample["id"] for sample in samples} ^ position.keys()
-    if unpaired:
-        raise RequestError(
-            f"{len(unpaired)} samples are in one run only, e.g. {min(unpaired)!r}; compare runs on the same samples"
-        )
-    order = [position[sample["id"]] for sample in samples]
+    order = match_ids(*([sample["id"] for sample in of_run] for of_run in (samples, other_samples)))
     paired = {name: [rows[name], other_rows[name][order]] for name in metrics}
     return [samples, [other_samples[number] for number in order]], paired
-
-
-def _units(samples: list[list[dict[str, Any]]]) -> Units:
-    """Return what is drawn and swapped as a whole; a group that either run names counts."""
-    named = [{**one.get("groups", {}), **two.get("groups", {})} for one, two in zip(*samples, strict=True)]
-    kinds = {kind for groups in named for kind in groups}
-    return resampling_units({kind: [groups.get(kind) for groups in named] for kind in kinds})
 
 
 def _why_not_comparable(scores: list[dict[str, Any]]) -> str:
@@ -142,32 +121,6 @@ def _no_difference(scores: list[dict[str, Any]], reason: str) -> dict[str, Any]:
         "reason": reason,
         "higher_is_better": scores[0]["higher_is_better"],
         "is_rate": scores[0]["is_rate"],
-    }
-
-
-def _difference(
-    metric: Metric, scores: list[dict[str, Any]], rows: list[Rows], units: Units, seed: int
-) -> dict[str, Any]:
-    width = rows[0].shape[1]
-
-    def difference(pairs: Rows, weights: Weights) -> NDArray[np.float64]:
-        return metric.value(pairs[:, width:], weights) - metric.value(pairs[:, :width], weights)
-
-    values = [score["value"] for score in scores]
-    settings = Bootstrap(seed=seed)
-    interval = bootstrap_interval(np.concatenate(rows, axis=1), difference, settings, units)
-    outcomes = [metric.sample_values(of_run) for of_run in rows]
-    return {
-        "values": values,
-        "difference": values[1] - values[0],
-        "ci": None if interval is None else list(interval),
-        "ci_method": units.describe(settings),
-        **({"ci_note": units.note} if units.note else {}),
-        "p_value": permutation_p_value(rows[0], rows[1], metric.value, units=units, seed=seed),
-        "p_method": f"permutation by {units.name}",
-        **({"mcnemar_p_value": mcnemar_p_value(*outcomes)} if metric.is_binary else {}),
-        "higher_is_better": metric.higher_is_better,
-        "is_rate": metric.is_rate,
     }
 
 

@@ -3,8 +3,8 @@
 import re
 
 MAX_CHARACTERS = 2_000
-# C0 and C1 controls, and what turns the direction of writing round.
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+# C0 and C1 controls, what turns the direction of writing round, and lone surrogates, which have no UTF-8 form.
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def one_line(text: str) -> str:

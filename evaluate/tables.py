@@ -1,7 +1,8 @@
 """Tables in the terminal: scores after a run, names of tasks, models and metrics. Numbers are rounded only here."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -9,8 +10,14 @@ from rich.text import Text
 
 from evaluate.lines import one_line
 
+if TYPE_CHECKING:
+    from evaluate.regression import Check
+
 SMALL = 10.0
 MAX_SHOWN = 200  # characters of an answer
+MAX_NEW = 10  # runs that are named where a baseline lacks them
+CHECK_COLUMNS = ("task", "model", "metric", "baseline", "found", "difference (95 % interval)", "allowed", "outcome")
+NUM_NAMES = 3  # the first columns, which hold names; the last holds words, those between numbers
 MIN_WIDTH = 110  # where the output is no terminal, rich assumes 80 columns and wraps
 
 
@@ -31,13 +38,28 @@ def _decimal_places(*values: float) -> int:
     return 4 if max(map(abs, values)) < SMALL else 2
 
 
-def format_interval(interval: Sequence[float] | None, *, is_rate: bool) -> str:
-    """Return an interval for people, a dash where there is none."""
+def format_interval(interval: Sequence[float] | None, *, is_rate: bool, signed: bool = False) -> str:
+    """Return an interval for people, a dash where there is none; that of a difference has signs."""
     if interval is None:
         return "–"
     bounds = [100 * bound for bound in interval] if is_rate else interval
     places = 2 if is_rate else _decimal_places(*bounds)
-    return " – ".join(f"{bound:.{places}f}" for bound in bounds)
+    return " – ".join(f"{bound:{'+' if signed else ''}.{places}f}" for bound in bounds)
+
+
+def format_difference(difference: float | None, *, is_rate: bool) -> str:
+    """Return a difference with its sign; of two percentages it is points, and no percentage of either."""
+    if difference is None:
+        return "–"
+    sign = "+" if difference >= 0 else "-"
+    return f"{sign}{format_amount(abs(difference), is_rate=is_rate)}{' points' if is_rate else ''}"
+
+
+def format_amount(amount: float, *, is_rate: bool) -> str:
+    """Return by how much something differs, rates in points; what is not 0 is not shown as 0."""
+    shown = 100 * amount if is_rate else amount
+    text = f"{shown:.{2 if is_rate else _decimal_places(shown)}f}"
+    return text if float(text) or not shown else f"{shown:.1g}"
 
 
 def print_table(
@@ -118,21 +140,52 @@ def _format_count(document: dict[str, Any]) -> str:
     return str(document["n_total"]) if document["n_total"] == size else f"{document['n_total']} of {size}"
 
 
-def print_checks(checks: Sequence[Any]) -> None:
-    """Print the outcome of a regression check (`evaluate.regression.Check`)."""
-    rows = [
-        [
-            f"{check.task}:{check.split}",
-            check.model,
-            check.metric,
-            format_value(check.expected, is_rate=check.is_rate),
-            format_value(check.found, is_rate=check.is_rate),
-            check.problem or "ok",
-        ]
-        for check in checks
+def print_checks(checks: Sequence["Check"]) -> None:
+    """Print the outcome of a regression check."""
+    rows = [check_cells(check) for check in checks if check.outcome != "new"]
+    print_table("Regression check", CHECK_COLUMNS, rows, numeric=CHECK_COLUMNS[NUM_NAMES:-1])
+    for note in (*check_notes(checks), check_verdict(checks)):
+        print_note(note)
+
+
+def check_cells(check: "Check") -> list[str]:
+    """Return a check as a row of a table for people."""
+    is_rate = check.is_rate
+    word = check.outcome.replace("-", " ")
+    told = check.problem if check.outcome != "regressed" else ""  # the numbers stand in the row
+    difference = format_difference(check.difference, is_rate=is_rate).removesuffix(" points")
+    interval = format_interval(check.ci, is_rate=is_rate, signed=True)
+    return [
+        one_line(f"{check.task}:{check.split}"),
+        one_line(check.system),
+        one_line(f"{check.metric} {check.arrow}"),
+        format_value(check.expected, is_rate=is_rate),
+        format_value(check.found, is_rate=is_rate),
+        f"{difference}{f' ({interval})' if check.ci else ''}",
+        "–" if check.tolerance is None else format_amount(check.tolerance, is_rate=is_rate),
+        one_line(": ".join(filter(None, (word, told or check.note)))),
     ]
-    columns = ["task", "model", "metric", "baseline", "found", "outcome"]
-    print_table("Regression check", columns, rows, numeric=["baseline", "found"])
+
+
+def check_notes(checks: Sequence["Check"]) -> Iterator[str]:
+    """Yield what stands beneath the table of a regression check: runs that are new."""
+    added = [f"{check.task}:{check.split} {check.system}" for check in checks if check.outcome == "new"]
+    if added:
+        shown = ", ".join(added[:MAX_NEW]) + (", …" if len(added) > MAX_NEW else "")
+        yield one_line(f"not in the baseline, --update adds them: {len(added)} ({shown})")
+
+
+def check_verdict(checks: Sequence["Check"]) -> str:
+    """Return whether a regression check passed, and how many scores came out how."""
+    compared = [check for check in checks if check.outcome != "new"]
+    counts = Counter(check.outcome.replace("-", " ") for check in compared if check.outcome != "passed")
+    verdict = "passed" if all(check.passed for check in checks) else "failed"
+    return ", ".join(
+        [
+            f"{verdict}: {len(compared)} score{'s' * (len(compared) != 1)}",
+            *(f"{n} {what}" for what, n in counts.items()),
+        ]
+    )
 
 
 def print_comparison(comparison: dict[str, Any]) -> None:
@@ -141,7 +194,7 @@ def print_comparison(comparison: dict[str, Any]) -> None:
     for name, found in comparison["metrics"].items():
         arrow, is_rate = "↑" if found["higher_is_better"] else "↓", found["is_rate"]
         values = [format_value(value, is_rate=is_rate) for value in found["values"]]
-        values.append(_format_difference(found["difference"], is_rate=is_rate))
+        values.append(format_difference(found["difference"], is_rate=is_rate))
         p_values = [found["p_value"], found.get("mcnemar_p_value")]
         shown = ["–" if p_value is None else f"{p_value:.4f}" for p_value in p_values]
         rows.append([f"{name} {arrow}", *values, format_interval(found["ci"], is_rate=is_rate), *shown])
@@ -153,13 +206,6 @@ def print_comparison(comparison: dict[str, Any]) -> None:
         print_note(note)
     if comparison["changed"]:
         _print_changed(comparison)
-
-
-def _format_difference(difference: float | None, *, is_rate: bool) -> str:
-    """Return a difference with its sign; of two percentages it is points, and no percentage of either."""
-    if difference is None:
-        return "–"
-    return f"{100 * difference:+.2f} points" if is_rate else f"{difference:+.{_decimal_places(difference)}f}"
 
 
 def _comparison_notes(comparison: dict[str, Any]) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -20,12 +19,6 @@ def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
 def csv_cell(value: Any) -> Any:
     """Return a cell that a spreadsheet does not run as a formula."""
     return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
-
-
-def escape_markdown(text: str) -> str:
-    """Return text that Markdown shows as it is, in one line."""
-    text = " ".join(text.split())
-    return re.sub(r"([\\|`*_\[\]<>])", r"\\\1", text) if not set(text) <= set("-:") else text
 
 
 def escape_latex(text: str) -> str:

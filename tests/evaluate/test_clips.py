@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluate.audio import AudioInfo, load_waveform
+from evaluate.baseline import update_baseline
 from evaluate.clips import ClipOptions, ClipPolicy, count_changes, join_outputs
 from evaluate.errors import RequestError
 from evaluate.evaluation import Evaluation, EvaluationSettings
 from evaluate.model import ModelAdapter
 from evaluate.prediction_log import LogWriter, index_log, read_predictions
-from evaluate.regression import check_baseline, update_baseline
+from evaluate.regression import check_baseline
 from evaluate.runner import Runner, RunnerReport, RunnerSettings
 from evaluate.selection import Selection
 from evaluate.task import Coverage, Split, Task
@@ -350,7 +351,7 @@ def made_selection(kind: str, *clips: AudioRef, text_language: str = "") -> Sele
 def test_a_policy_has_scores_of_its_own_in_a_baseline(selection: Selection, tmp_path: Path) -> None:
     evaluate(selection, tmp_path, ClipOptions())
     evaluate(selection, tmp_path, ClipOptions("truncate", max_s=0.4))
-    assert update_baseline(tmp_path / "baseline.json", tmp_path) == 2
+    assert update_baseline(tmp_path / "baseline.json", tmp_path).num_written == 2
     assert all(check.passed for check in check_baseline(tmp_path / "baseline.json", tmp_path))
     written = json.loads((tmp_path / "baseline.json").read_text())["scores"]
     assert [one.get("clip_policy") for one in written] == [{"long_clips": "truncate", "max_clip_seconds": 0.4}, None]

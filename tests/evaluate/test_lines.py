@@ -13,7 +13,7 @@ Write = Callable[..., Path]
 
 
 def test_a_line_is_one_line_that_a_terminal_does_not_obey() -> None:
-    assert one_line("a\nerror: fake\x1b[31m\x07 b\u202e") == "a error: fake�[31m� b�"
+    assert one_line("a\nerror: fake\x1b[31m\x07 b\u202e\ud800") == "a error: fake�[31m� b��"
     assert one_line("x" * 3000).endswith("x … (3000 characters)")
 
 

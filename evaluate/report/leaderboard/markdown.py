@@ -1,10 +1,10 @@
 """The leaderboard as Markdown, for a README or a pull request."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from evaluate.report.cells import escape_markdown
 from evaluate.report.leaderboard.board import Board, Cell, Column, Line
 from evaluate.report.leaderboard.wording import LEGEND, SAMPLE_TITLE, TITLE, format_bounds
+from evaluate.report.markdown import escape, table_row
 from evaluate.tables import format_number
 
 
@@ -16,20 +16,25 @@ def to_markdown(boards: Sequence[Board]) -> str:
 def _section(board: Board) -> str:
     heading = [f"## {SAMPLE_TITLE}", ""] if board.is_sample else []
     table = [
-        _row(["model", *map(_heading, board.columns)]),
-        _row(["---", *("---:" for _ in board.columns)]),
-        *(_row([_name(line), *_cells(line, board)]) for line in board.lines),
+        _row("model", map(_heading, board.columns)),
+        _row("---", ("---:" for _ in board.columns)),
+        *(_row(_name(line), _cells(line, board)) for line in board.lines),
     ]
     return "\n".join([*heading, *table, *_notes(board)])
 
 
+def _row(first: str, others: Iterable[str]) -> str:
+    cells = [first, *others]
+    return table_row(cells, escaped=len(cells))
+
+
 def _heading(column: Column) -> str:
     qualifier = f" ({column.qualifier})" if column.qualifier else ""
-    return escape_markdown(f"{column.task}:{column.split}{qualifier} {column.metric} {column.arrow}")
+    return escape(f"{column.task}:{column.split}{qualifier} {column.metric} {column.arrow}")
 
 
 def _name(line: Line) -> str:
-    name = f"*{escape_markdown(line.name)}*" if line.is_published else escape_markdown(line.name)
+    name = f"*{escape(line.name)}*" if line.is_published else escape(line.name)
     return name + _marks(line.marks)
 
 
@@ -53,13 +58,9 @@ def _marks(marks: Sequence[int]) -> str:
 
 def _notes(board: Board) -> Iterator[str]:
     for number, note in enumerate(board.notes, start=1):
-        yield f"\n[{number}] {escape_markdown(note)}"
+        yield f"\n[{number}] {escape(note)}"
     for note in board.column_notes:
-        yield f"\n{escape_markdown(note)}"
+        yield f"\n{escape(note)}"
     yield "\nScored as:\n"
     for column in board.columns:
         yield f"- {_heading(column)}: `{column.signature.replace('`', '')}`"
-
-
-def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"

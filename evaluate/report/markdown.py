@@ -1,0 +1,16 @@
+"""Markdown that shows names as they are, whatever they hold: they come from users and checkpoints."""
+
+import re
+from collections.abc import Sequence
+
+
+def escape(text: str) -> str:
+    """Return text that Markdown shows as it is, on one line."""
+    text = " ".join(text.split())
+    return re.sub(r"([\\|`*_\[\]<>&~$])", r"\\\1", text) if not set(text) <= set("-:") else text
+
+
+def table_row(cells: Sequence[str], *, escaped: int = 0) -> str:
+    """Return a row of a table; the last `escaped` cells are Markdown already."""
+    plain = len(cells) - escaped
+    return "| " + " | ".join([*(escape(cell) for cell in cells[:plain]), *cells[plain:]]) + " |"
