@@ -19,16 +19,18 @@ from evaluate.types import Rows
 NUM_CHANGED = 10  # how many of the samples that changed most are listed
 
 
-def compare_runs(first: Path, second: Path, *, seed: int = 0) -> dict[str, Any]:
+def compare_runs(first: Path, second: Path, *, seed: int = 0, num_changed: int = NUM_CHANGED) -> dict[str, Any]:
     """Compare two runs, metric by metric; a difference is the second's value less the first's.
 
     Args:
         first: Folder of a run.
         second: Folder of another on the same samples.
         seed: Of resamples and permutations.
+        num_changed: How many of the samples that changed are listed at most.
 
     Returns:
-        `task`, `split`, `runs`, `n_samples`, per metric `values`, `difference`, `ci`, `p_value` and, where samples are
+        `task`, `split`, `runs`, `n_samples`, how many of these the second does better (`n_better`) and worse
+        (`n_worse`) in the primary metric, per metric `values`, `difference`, `ci`, `p_value` and, where samples are
         right or wrong, `mcnemar_p_value`; and `changed`: the samples whose primary metric changed most.
 
     Raises:
@@ -48,6 +50,8 @@ def compare_runs(first: Path, second: Path, *, seed: int = 0) -> dict[str, Any]:
         ],
         "primary": primary,
         "n_samples": documents[0]["n_total"],
+        "n_better": None,
+        "n_worse": None,
         "metrics": {},
         "changed": [],
     }
@@ -65,7 +69,7 @@ def compare_runs(first: Path, second: Path, *, seed: int = 0) -> dict[str, Any]:
             metric, [score["value"] for score in scores], counted[name], units, seed=seed
         )
         if name == primary:
-            comparison["changed"] = _most_changed(metric, samples, counted[name])
+            comparison |= _changes(metric, samples, counted[name], num_changed)
     return comparison
 
 
@@ -124,17 +128,25 @@ def _no_difference(scores: list[dict[str, Any]], reason: str) -> dict[str, Any]:
     }
 
 
-def _most_changed(metric: Metric, samples: list[list[dict[str, Any]]], rows: list[Rows]) -> list[dict[str, Any]]:
-    """Return the samples whose own value moved most, largest change first; a value without a reference counts as 0."""
+def _changes(metric: Metric, samples: list[list[dict[str, Any]]], rows: list[Rows], num_changed: int) -> dict[str, Any]:
+    """Return how many samples' own values moved which way, and those that moved most, largest change first.
+
+    A value without a reference counts as 0.
+    """
     values = [np.nan_to_num(metric.sample_values(of_run)) for of_run in rows]
-    changes = np.abs(values[1] - values[0])
-    order = np.argsort(-changes, kind="stable")[:NUM_CHANGED]
-    return [
-        {
-            "id": samples[0][number]["id"],
-            "values": [float(of_run[number]) for of_run in values],
-            "answers": [of_run[number]["answer"] for of_run in samples],
-        }
-        for number in order
-        if changes[number] > 0
-    ]
+    gains = (values[1] - values[0]) * (1 if metric.higher_is_better else -1)
+    order = np.argsort(-np.abs(gains), kind="stable")[:num_changed]
+    return {
+        "n_better": int((gains > 0).sum()),
+        "n_worse": int((gains < 0).sum()),
+        "changed": [
+            {
+                "id": samples[0][number]["id"],
+                "values": [float(of_run[number]) for of_run in values],
+                "answers": [of_run[number]["answer"] for of_run in samples],
+                "alignments": [of_run[number].get("alignment") for of_run in samples],
+            }
+            for number in order
+            if gains[number] != 0
+        ],
+    }

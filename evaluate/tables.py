@@ -209,6 +209,10 @@ def print_comparison(comparison: dict[str, Any]) -> None:
 
 
 def _comparison_notes(comparison: dict[str, Any]) -> Iterator[str]:
+    if comparison["n_better"] is not None:
+        better, worse = comparison["n_better"], comparison["n_worse"]
+        same = comparison["n_samples"] - better - worse
+        yield f"{comparison['primary']}: {better} samples better, {worse} worse, {same} the same"
     for name, found in comparison["metrics"].items():
         if reason := found.get("reason"):
             yield f"{name} has no difference: {reason}"

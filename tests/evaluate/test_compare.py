@@ -37,8 +37,11 @@ def test_the_difference_is_second_less_first_with_interval_and_p_value(otoscope:
     assert wer["p_value"] == pytest.approx(0.5, abs=0.02)  # of the four ways to swap two samples two are as extreme
     assert [one["id"] for one in found["changed"]] == ["33-44-0000", "11-22-0000"]
     assert found["changed"][0]["answers"] == ["x y z", "a third one"]
-    back = otoscope("compare", second, first, "--json").json["metrics"]["wer"]
-    assert back["difference"] == pytest.approx(4 / 7)
+    assert (found["n_better"], found["n_worse"]) == (2, 0)
+    assert found["changed"][1]["alignments"][0]["edits"] == [["=", "one", "one"], ["d", "tone", ""]]
+    back = otoscope("compare", second, first, "--json").json
+    assert back["metrics"]["wer"]["difference"] == pytest.approx(4 / 7)
+    assert (back["n_better"], back["n_worse"]) == (0, 2)
 
 
 def test_the_table_names_both_runs(otoscope: Command, score: Command) -> None:
@@ -46,6 +49,7 @@ def test_the_table_names_both_runs(otoscope: Command, score: Command) -> None:
     assert result.status == 0
     assert "librispeech:test-clean, 3 samples: a → b" in result.stdout
     assert "11-22-0000" in result.stdout
+    assert "wer: 1 samples better, 0 worse, 2 the same" in result.stdout
 
 
 def test_a_run_against_itself_does_not_differ(otoscope: Command, score: Command) -> None:
