@@ -13,7 +13,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +68,11 @@ def write_page_data(run: RunDirectory, folder: Path) -> Path:
         samples, columns = _samples(run), _Columns()
         number = 0
         while part := list(islice(samples, CHUNK_SAMPLES)):
-            _write_script(temporary / chunk_name(number), "chunk", number, _chunk(part))
+            write_script(temporary / chunk_name(number), "chunk", number, _chunk(part))
             for record, scored in part:
                 columns.add(record, scored)
             number += 1
-        _write_script(temporary / "index.js", "index", columns.to_json())
+        write_script(temporary / "index.js", "index", columns.to_json())
         (temporary / MADE_FROM).write_text(json.dumps(state), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         temporary.rename(folder)
@@ -92,6 +92,14 @@ def read_chunk(folder: Path, number: int) -> list[dict[str, Any]]:
     return samples
 
 
+def read_samples(folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield all samples, by their numbers."""
+    for number in count():
+        if not (folder / chunk_name(number)).exists():
+            return
+        yield from read_chunk(folder, number)
+
+
 def stamp(state: dict[str, Any]) -> str:
     """Return a short name of a state of a run's files, so that a browser keeps no script of an older one."""
     return digest(state)[:12]
@@ -102,7 +110,7 @@ def chunk_name(number: int) -> str:
     return f"{number:04}.js"
 
 
-def _write_script(path: Path, function: str, *values: Any) -> None:
+def write_script(path: Path, function: str, *values: Any) -> None:
     """Write a script that hands values to the page; JSON, but for NaN, which a script reads too."""
     for escaped in (False, True):
         texts = (json.dumps(value, ensure_ascii=escaped, separators=(",", ":")) for value in values)

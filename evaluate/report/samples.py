@@ -75,7 +75,9 @@ def sample_page(run: RunDirectory, *, audio: AudioPlace) -> str:
     scores, record = _read(run.scores), _read(run.run_json)
     facts = {**(record or {}), **(scores or {})}
     script, style, policy = _inline()
-    settings = {"audio": audio, "stamp": stamp(made_from(run)), "working_dir": str(Path.cwd())}
+    settings = {"audio": audio, "stamp": stamp(made_from(run))}
+    if audio == "place":
+        settings["working_dir"] = str(Path.cwd())  # which relative paths of a log start from
     return render(
         "samples.html",
         title=f"{facts.get('task', 'run')}:{facts.get('split', '?')}",
