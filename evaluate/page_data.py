@@ -68,7 +68,7 @@ def write_page_data(run: RunDirectory, folder: Path) -> Path:
         samples, columns = _samples(run), _Columns()
         number = 0
         while part := list(islice(samples, CHUNK_SAMPLES)):
-            write_script(temporary / chunk_name(number), "chunk", number, _chunk(part))
+            write_script(temporary / _chunk_name(number), "chunk", number, _chunk(part))
             for record, scored in part:
                 columns.add(record, scored)
             number += 1
@@ -81,23 +81,30 @@ def write_page_data(run: RunDirectory, folder: Path) -> Path:
     return folder
 
 
-def read_chunk(folder: Path, number: int) -> list[dict[str, Any]]:
-    """Return the samples of one chunk.
+def read_samples(folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield the texts of all samples, in the order of their numbers."""
+    for number in count():
+        if not (folder / _chunk_name(number)).exists():
+            return
+        yield from _read_chunk(folder, number)
+
+
+def read_sample(folder: Path, number: int) -> dict[str, Any]:
+    """Return the texts of one sample.
 
     Raises:
-        OSError: There is no such chunk.
+        LookupError: There is no such sample.
     """
-    text = (folder / chunk_name(number)).read_text(encoding="utf-8")
+    try:
+        return _read_chunk(folder, number // CHUNK_SAMPLES)[number % CHUNK_SAMPLES]
+    except (OSError, IndexError) as error:
+        raise LookupError(f"{folder}: there is no sample {number}") from error
+
+
+def _read_chunk(folder: Path, number: int) -> list[dict[str, Any]]:
+    text = (folder / _chunk_name(number)).read_text(encoding="utf-8")
     samples: list[dict[str, Any]] = json.loads(text[text.index(",") + 1 : text.rindex(")")])["samples"]
     return samples
-
-
-def read_samples(folder: Path) -> Iterator[dict[str, Any]]:
-    """Yield all samples, by their numbers."""
-    for number in count():
-        if not (folder / chunk_name(number)).exists():
-            return
-        yield from read_chunk(folder, number)
 
 
 def stamp(state: dict[str, Any]) -> str:
@@ -105,8 +112,7 @@ def stamp(state: dict[str, Any]) -> str:
     return digest(state)[:12]
 
 
-def chunk_name(number: int) -> str:
-    """Return the file name of a chunk."""
+def _chunk_name(number: int) -> str:
     return f"{number:04}.js"
 
 

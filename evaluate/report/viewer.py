@@ -10,7 +10,6 @@ import secrets
 import sys
 import webbrowser
 from collections.abc import Callable
-from functools import lru_cache
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any, BinaryIO
 
 from evaluate.errors import AudioDecodeError, OtoscopeError, RequestError
 from evaluate.lines import one_line
-from evaluate.page_data import CHUNK_SAMPLES, ensure_page_data, read_chunk, write_page_data
+from evaluate.page_data import ensure_page_data, read_sample, write_page_data
 from evaluate.report.clips import clip_refs, open_clip
 from evaluate.report.samples import sample_page
 from evaluate.results import RunDirectory
@@ -75,7 +74,6 @@ class ViewerServer(ThreadingHTTPServer):
         self.run = run
         self.data = data
         self.token = secrets.token_urlsafe(16)
-        self.chunk = lru_cache(maxsize=4)(lambda number: read_chunk(data, number))
 
     @property
     def url(self) -> str:
@@ -89,8 +87,8 @@ class ViewerServer(ThreadingHTTPServer):
             AudioDecodeError: The run has no such clip, or it cannot be read.
         """
         try:
-            ref = clip_refs(self.chunk(sample // CHUNK_SAMPLES)[sample % CHUNK_SAMPLES])[clip]
-        except (OSError, IndexError) as error:
+            ref = clip_refs(read_sample(self.data, sample))[clip]
+        except LookupError as error:
             raise AudioDecodeError("the run has no such clip") from error
         return open_clip(ref, "WAV")
 

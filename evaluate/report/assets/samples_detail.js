@@ -5,7 +5,7 @@ function showDetail(pane, { samples, metrics, metric, settings, number, sample, 
   const { columns } = samples;
   const [state, tone] = stateOf(samples, metric, number);
   const marks = [
-    state && make("span", { className: `badge ${tone}` }, { "✓": "right", "✗": "not right" }[state] ?? state),
+    state && make("span", { className: `badge ${tone}` }, { "✓": metric.higherIsBetter ? "right" : "without errors", "✗": "wrong" }[state] ?? state),
     samples.isTruncated.has(number) && make("span", { className: "badge" }, "cut off by the token limit"),
     ...sample.clips.map((change) => make("span", { className: "badge" }, `clip ${change}`)),
   ].filter(Boolean);

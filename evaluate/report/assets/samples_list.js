@@ -53,7 +53,8 @@ function stateOf(samples, metric, number) {
   if (letter === "u") return ["unparsed", "bad"];
   const value = samples.values(metric.name)[number];
   if (metric.perfect === null || typeof value !== "number") return ["", ""];
-  return value === metric.perfect ? ["✓", "good"] : ["✗", "bad"];
+  if (value === metric.perfect) return ["✓", "good"];
+  return metric.higherIsBetter ? ["✗", "bad"] : ["", ""]; // where errors are counted, hardly a sample is without
 }
 
 /** A list box of fixed rows in a box that scrolls; there are elements only for the rows in sight. */

@@ -13,7 +13,7 @@ function metricsOf(scores) {
 
 function showSummary(box, scores, run, onGroup) {
   const metrics = [...metricsOf(scores).values()];
-  if (metrics.length) box.append(metricTable(metrics));
+  if (metrics.length) box.append(...metricTable(metrics));
   else box.append(make("p", { className: "quiet" }, "This run is not scored yet: there is no scores.json."));
   fold(box, "Scores by group", groupTables(metrics, onGroup));
   fold(box, "Errors", errorTables(scores, metrics));
@@ -26,14 +26,18 @@ function fold(box, title, content) {
   if (content.length) box.append(make("details", {}, make("summary", {}, title), ...content));
 }
 
+/** All metrics; what is to be known of all of them alike stands once below. */
 function metricTable(metrics) {
-  const rows = metrics.map(({ name, isRate, higherIsBetter, score }) => [
+  const notes = metrics.map(({ score }) => score.reason ?? score.note ?? score.ci_note ?? "");
+  const isShared = notes.every((note) => note === notes[0]);
+  const rows = metrics.map(({ name, isRate, higherIsBetter, score }, place) => [
     `${name} ${higherIsBetter ? "↑" : "↓"}`,
     formatValue(score.value, isRate),
     formatInterval(score.ci, isRate),
-    score.reason ?? score.note ?? score.ci_note ?? "",
+    ...(isShared ? [] : [notes[place]]),
   ]);
-  return table(["metric", "value", "95 % interval", ""], rows);
+  const head = ["metric", "value", "95 % interval", ...(isShared ? [] : ["note"])];
+  return [table(head, rows), ...(isShared && notes[0] ? [make("p", { className: "text quiet" }, notes[0])] : [])];
 }
 
 /** A table for each kind of group: the first metric that has it with a bar, the others beside it. */
