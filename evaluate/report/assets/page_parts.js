@@ -40,7 +40,7 @@ function textBlock(text, { limit = 5000, className = "" } = {}) {
   }
   const more = make("button", { type: "button" }, `show all ${formatCount(text.length)} characters`);
   more.onclick = () => {
-    box.replaceChildren(...pieces(text));
+    box.replaceChildren(text);
     box.classList.add("whole");
     box.tabIndex = 0;
     more.remove();
@@ -49,25 +49,15 @@ function textBlock(text, { limit = 5000, className = "" } = {}) {
   return make("div", {}, box, more);
 }
 
-/** A long text in pieces that the browser lays out only when they come into sight. */
-function pieces(text, size = 10000) {
-  const parts = [];
-  for (let start = 0; start < text.length; start += size) {
-    parts.push(make("div", { className: "piece" }, text.slice(start, start + size)));
-  }
-  return parts;
-}
-
 function section(title, ...content) {
   return make("section", { className: "part" }, make("h3", {}, title), ...content);
 }
 
-/** A table. A cell is a text, a number (set right) or an element. */
-function table(head, rows, { caption = "" } = {}) {
-  const cell = (tag, content) =>
-    make(tag, { className: typeof content === "string" && /^[-\d.,–% ]+$/.test(content) ? "number" : "" }, content);
-  const body = make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map((one) => cell("td", one)))));
-  const element = make("table", {}, make("thead", {}, make("tr", {}, ...head.map((one) => cell("th", one)))), body);
-  if (caption) element.prepend(make("caption", {}, caption));
-  return make("div", { className: "scroller" }, element);
+/** A table. A cell is a text or an element; columns of numbers are set right. */
+function table(head, rows) {
+  const isNumber = (cell) => typeof cell === "string" && /^[-\d.,–% ]+$/.test(cell);
+  const classes = head.map((_, column) => (rows.length && rows.every((row) => isNumber(row[column])) ? "number" : ""));
+  const line = (tag, cells) => make("tr", {}, ...cells.map((one, column) => make(tag, { className: classes[column] }, one)));
+  const body = make("tbody", {}, ...rows.map((row) => line("td", row)));
+  return make("div", { className: "scroller" }, make("table", {}, make("thead", {}, line("th", head)), body));
 }

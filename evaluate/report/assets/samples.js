@@ -163,12 +163,15 @@ class SamplePage {
     history.replaceState(null, "", `#${name}`);
   }
 
-  /** Shows a group only; false where the list does not know it. */
-  chooseGroup(kind, label) {
+  /** The choice that stands for a group, undefined where the list does not know it. */
+  groupChoice(kind, label) {
     const place = this.samples.columns.groups.findIndex((one) => one.kind === kind);
     const number = place < 0 ? -1 : this.samples.columns.groups[place].labels.indexOf(label);
-    if (number < 0) return;
-    byId("group").value = `${place} ${number}`;
+    return number < 0 ? undefined : `${place} ${number}`;
+  }
+
+  chooseGroup(choice) {
+    byId("group").value = choice;
     this.arrange({ toTop: true });
     byId("samples").scrollIntoView();
   }
@@ -212,15 +215,20 @@ function playOrPause() {
 
 async function start() {
   const page = readJson("page-data");
-  let shown;
+  const groupButtons = [];
   showSummary(byId("summary"), page.scores, page.run, (kind, label) => {
-    const button = make("button", { type: "button", className: "text link" }, label);
-    button.onclick = () => shown?.chooseGroup(kind, label);
+    const button = make("button", { type: "button", className: "text link", disabled: true }, label);
+    groupButtons.push({ button, kind, label });
     return button;
   });
   byId("keys").onclick = () => byId("help").showModal();
   try {
-    shown = new SamplePage(await Samples.open(page.settings.stamp), page);
+    const shown = new SamplePage(await Samples.open(page.settings.stamp), page);
+    for (const { button, kind, label } of groupButtons) {
+      const choice = shown.groupChoice(kind, label);
+      button.disabled = choice === undefined;
+      button.onclick = () => shown.chooseGroup(choice);
+    }
     document.addEventListener("keydown", (event) => shown.key(event));
   } catch (error) {
     byId("detail").replaceChildren(make("p", { className: "bad" }, `${error.message}; make the page anew`));

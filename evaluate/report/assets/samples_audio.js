@@ -15,7 +15,7 @@ function players(settings, number, sample, signal) {
     box.append(make("figcaption", { className: "text quiet" }, `${several}${path}${spanText(span)}`));
     openClip(settings, number, clip, path, span, signal).then(
       (source) => !signal.aborted && box.append(...player(source, path)),
-      (error) => !signal.aborted && box.append(make("p", { className: "quiet" }, `audio not here: ${error.message}`)),
+      (error) => !signal.aborted && box.append(make("p", { className: "text quiet" }, `audio not here: ${error.message}`)),
     );
     return box;
   });
@@ -44,13 +44,10 @@ async function openClip(settings, number, clip, path, span, signal) {
   return { url: fileUrl(settings.working_dir, path) + (span ? `#t=${span.start}${end}` : ""), note: `${hint}.` };
 }
 
-async function openServed(url, signal) {
-  const answer = await fetch(url, { method: "HEAD", signal });
-  if (!answer.ok) {
-    const reason = await fetch(url, { signal }).then((full) => full.text());
-    throw new Error(reason);
-  }
-  return { url, read: async () => (await fetch(url, { signal })).arrayBuffer() };
+/** The server says in words why it has no audio. */
+function openServed(url, signal) {
+  const get = () => fetch(url, { signal });
+  return { url, read: async () => (await get()).arrayBuffer(), why: async () => (await get()).text() };
 }
 
 function openScript({ type, base64, reason }, signal) {
@@ -70,10 +67,15 @@ function fileUrl(workingDir, path) {
 function player(source, path) {
   const audio = make("audio", { controls: true, preload: "metadata", src: source.url });
   audio.setAttribute("aria-label", `audio of ${path}`);
-  const message = make("p", { className: "quiet", role: "status" }, source.note ?? "");
-  audio.addEventListener("error", () => { message.textContent = `audio not here, or of a kind that this browser does not play: ${path}`; });
-  if (!source.read) return [audio, message];
+  const message = make("p", { className: "text quiet", role: "status" }, source.note ?? "");
   const picture = make("div", { className: "picture" });
+  audio.addEventListener("error", async () => {
+    const reason = await source.why?.().catch(() => "the server has gone");
+    message.textContent = `audio not here, or of a kind that this browser does not play: ${reason ?? path}`;
+    audio.remove();
+    picture.remove();
+  });
+  if (!source.read) return [audio, message];
   const draw = () => source.read().then(decode).then((mono) => drawPicture(picture, audio, mono));
   const failed = (error) => { if (error.name !== "AbortError") message.textContent = `not drawn: ${error.message}`; };
   audio.addEventListener("loadedmetadata", () => {

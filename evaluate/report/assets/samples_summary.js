@@ -37,7 +37,7 @@ function metricTable(metrics) {
     ...(isShared ? [] : [notes[place]]),
   ]);
   const head = ["metric", "value", "95 % interval", ...(isShared ? [] : ["note"])];
-  return [table(head, rows), ...(isShared && notes[0] ? [make("p", { className: "text quiet" }, notes[0])] : [])];
+  return [make("div", {}, table(head, rows)), ...(isShared && notes[0] ? [make("p", { className: "text quiet" }, notes[0])] : [])];
 }
 
 /** A table for each kind of group: the first metric that has it with a bar, the others beside it. */

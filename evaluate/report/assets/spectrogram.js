@@ -122,7 +122,7 @@ function drawWaveform(canvas, mono, fill) {
   const context = canvas.getContext("2d");
   const { width, height } = canvas;
   const peak = Math.max(0.01, mono.reduce((highest, value) => Math.max(highest, Math.abs(value)), 0));
-  const toY = (value) => (height / 2) * (1 - value / peak);
+  const toY = (value) => (height / 2) * (1 - (0.95 * value) / peak);
   context.clearRect(0, 0, width, height);
   context.fillStyle = fill;
   for (let x = 0; x < width; x += 1) {
