@@ -125,6 +125,7 @@ class SamplePage {
       if (signal.aborted) return;
       showDetail(pane, { ...this, number, sample, signal });
     } catch (error) {
+      if (signal.aborted) return;
       pane.replaceChildren(make("p", { className: "bad" }, `${error.message}; make the page anew`));
     }
     pane.scrollTop = 0;
