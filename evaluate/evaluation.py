@@ -12,6 +12,7 @@ from typing import Any
 from evaluate.clips import ClipOptions, ClipPolicy, count_changes
 from evaluate.errors import CorpusError, RequestError
 from evaluate.model import ModelAdapter
+from evaluate.page_data import ensure_page_data
 from evaluate.prediction_log import LogIndex, LogWriter, compact, index_log, mend_tail, read_predictions
 from evaluate.progress import progress_bar
 from evaluate.results import (
@@ -267,6 +268,7 @@ class Evaluation:
             **score_log(selection.task, judged, run, replace(self._settings.scoring, seed=self._settings.seed)),
         }
         write_json(run.scores, scores)
+        ensure_page_data(run)
         return {**scores, "run_dir": str(run.path)}
 
     def _clip_facts(self, run: RunDirectory, selection: Selection) -> dict[str, Any]:

@@ -1,0 +1,269 @@
+"""What the sample page of a run reads: its samples as scripts, in the folder `page/` of the run.
+
+A page that is opened from disk cannot fetch, it can only add `<script>` elements. So the data are scripts, each one
+call with a JSON value: `index.js` holds what all samples are listed, sorted and filtered by, in columns; `0000.js` and
+so on hold the texts of some hundred samples each. `made_from.json` says which state of the run's files they show.
+
+Texts of models and corpora are values and never keys, since `__proto__` as a key would be a command to a script.
+"""
+
+import json
+import math
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count, islice
+from pathlib import Path
+from typing import Any
+
+from evaluate.prediction_log import NOT_A_RECORD, index_log
+from evaluate.results import RunDirectory, digest
+
+SCHEMA = 1
+CHUNK_SAMPLES = 250
+START_CHARACTERS = 48  # of an answer, in the list
+MAX_LABELS = 200  # a choice among more groups helps nobody
+MADE_FROM = "made_from.json"
+
+
+def ensure_page_data(run: RunDirectory) -> Path:
+    """Return the folder of a run's page data, made anew where it is missing or older than the run's files.
+
+    Raises:
+        OSError: There is no log, or the folder cannot be written.
+    """
+    folder = run.path / "page"
+    return folder if is_made_from(folder, made_from(run)) else write_page_data(run, folder)
+
+
+def made_from(run: RunDirectory) -> dict[str, Any]:
+    """Return the state of a run's files: size and time of change of each that is there."""
+    files = {}
+    for path in (run.predictions, run.sample_scores):
+        if path.exists():
+            status = path.stat()
+            files[path.name] = [status.st_size, status.st_mtime_ns]
+    return {"schema": SCHEMA, "files": files}
+
+
+def is_made_from(folder: Path, state: dict[str, Any]) -> bool:
+    """Whether the page data in a folder show that state of their run."""
+    try:
+        return bool(json.loads((folder / MADE_FROM).read_bytes()) == state)
+    except (OSError, ValueError):
+        return False
+
+
+def write_page_data(run: RunDirectory, folder: Path) -> Path:
+    """Write the page data of a run, whole or not at all, into a folder, and return it.
+
+    New files replace old ones, which are never written into: a report may share them by hard links.
+    """
+    state = made_from(run)  # before reading: what is appended meanwhile makes the data stale
+    temporary = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        samples, columns = _samples(run), _Columns()
+        number = 0
+        while part := list(islice(samples, CHUNK_SAMPLES)):
+            write_script(temporary / _chunk_name(number), "chunk", number, _chunk(part))
+            for record, scored in part:
+                columns.add(record, scored)
+            number += 1
+        write_script(temporary / "index.js", "index", columns.to_json())
+        (temporary / MADE_FROM).write_text(json.dumps(state), encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return folder
+
+
+def read_samples(folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield the texts of all samples, in the order of their numbers."""
+    for number in count():
+        if not (folder / _chunk_name(number)).exists():
+            return
+        yield from _read_chunk(folder, number)
+
+
+def read_sample(folder: Path, number: int) -> dict[str, Any]:
+    """Return the texts of one sample.
+
+    Raises:
+        LookupError: There is no such sample.
+    """
+    try:
+        return _read_chunk(folder, number // CHUNK_SAMPLES)[number % CHUNK_SAMPLES]
+    except (OSError, IndexError) as error:
+        raise LookupError(f"{folder}: there is no sample {number}") from error
+
+
+def _read_chunk(folder: Path, number: int) -> list[dict[str, Any]]:
+    text = (folder / _chunk_name(number)).read_text(encoding="utf-8")
+    samples: list[dict[str, Any]] = json.loads(text[text.index(",") + 1 : text.rindex(")")])["samples"]
+    return samples
+
+
+def stamp(state: dict[str, Any]) -> str:
+    """Return a short name of a state of a run's files, so that a browser keeps no script of an older one."""
+    return digest(state)[:12]
+
+
+def _chunk_name(number: int) -> str:
+    return f"{number:04}.js"
+
+
+def write_script(path: Path, function: str, *values: Any) -> None:
+    """Write a script that hands values to the page; JSON, but for NaN, which a script reads too."""
+    for escaped in (False, True):
+        texts = (json.dumps(value, ensure_ascii=escaped, separators=(",", ":")) for value in values)
+        script = f"otoscope.{function}({','.join(texts)});\n".replace("<", "\\u003c")  # in JSON `<` is in strings only
+        try:
+            path.write_bytes(script.encode())
+        except UnicodeEncodeError:  # a lone surrogate has no UTF-8 form
+            continue
+        return
+
+
+def _samples(run: RunDirectory) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Yield each sample's newest record in the log and its scores, {} where it has none."""
+    offsets = index_log(run.predictions).offsets
+    lines = _ScoreLines(run.sample_scores)
+    with run.predictions.open("rb") as file:
+        for sample_id, offset in offsets.items():
+            if file.tell() != offset:
+                file.seek(offset)
+            yield json.loads(file.readline()), lines.of(sample_id)
+
+
+class _ScoreLines:
+    """Lines of `sample_scores.jsonl`; as they mostly come in the order that they are asked for, few are held."""
+
+    def __init__(self, path: Path) -> None:
+        self._rest = _records(path)
+        self._passed: dict[str, dict[str, Any]] = {}
+
+    def of(self, sample_id: str) -> dict[str, Any]:
+        """Return the line of a sample, {} where there is none."""
+        while sample_id not in self._passed and (line := next(self._rest, None)) is not None:
+            self._passed[line["id"]] = line
+        return self._passed.pop(sample_id, {})
+
+
+def _records(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the lines that are records with an id; a run that was written by hand may have no such file."""
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for line in file:
+            try:
+                record = json.loads(line)
+            except NOT_A_RECORD:
+                continue
+            if isinstance(record, dict) and isinstance(record.get("id"), str):
+                yield record
+
+
+def _chunk(part: list[tuple[dict[str, Any], dict[str, Any]]]) -> dict[str, Any]:
+    """Return the texts of some samples; a prompt that many share stands there once."""
+    prompts: dict[str, int] = {}
+    samples = []
+    for record, scored in part:
+        error = record["error"]
+        samples.append(
+            {
+                "hypothesis": record["hypothesis"],
+                "error": None if error is None else [error["type"], error["message"]],
+                "references": record["references"],
+                "prompt": prompts.setdefault(record.get("prompt", ""), len(prompts)),
+                "groups": list(_groups(record, scored).items()),
+                "audio": record["audio"],
+                "spans": record.get("spans") or [],
+                "clips": record.get("clips") or [],
+                "latency_s": record["latency_seconds"],
+                "answer": scored.get("answer"),
+                "counted": list((scored.get("counted") or {}).items()),
+                "alignment": scored.get("alignment"),
+            }
+        )
+    return {"prompts": list(prompts), "samples": samples}
+
+
+def _groups(record: dict[str, Any], scored: dict[str, Any]) -> dict[str, str]:
+    """Return a sample's groups as the corpus named them when it was scored, or else when it was run."""
+    groups: dict[str, str] = scored.get("groups") or record.get("groups") or {}
+    return groups
+
+
+@dataclass(slots=True)
+class _Columns:
+    """What is known of all samples, a column each."""
+
+    ids: list[str] = field(default_factory=list)
+    states: list[str] = field(default_factory=list)  # f: failed, u: unparsed, s: scored
+    values: dict[str, list[float | None]] = field(default_factory=dict)  # by metric
+    seconds: list[float | None] = field(default_factory=list)
+    truncated: list[int] = field(default_factory=list)  # numbers of the samples
+    changed: list[int] = field(default_factory=list)  # numbers of those whose clips were
+    starts: list[str] = field(default_factory=list)
+    groups: dict[str, "_Labels"] = field(default_factory=dict)  # by kind
+
+    def add(self, record: dict[str, Any], scored: dict[str, Any]) -> None:
+        number = len(self.ids)
+        self.ids.append(record["id"])
+        self.states.append("f" if record["error"] else "u" if scored.get("state") == "unparsed" else "s")
+        values = scored.get("values") or {}
+        for name in values:
+            self.values.setdefault(name, [None] * number)
+        for name, column in self.values.items():
+            column.append(_rounded(values.get(name), 4))
+        self.seconds.append(_rounded(record["audio_seconds"], 2))
+        if record.get("truncated"):
+            self.truncated.append(number)
+        if record.get("clips"):
+            self.changed.append(number)
+        self.starts.append(" ".join((record["hypothesis"] or "")[: 4 * START_CHARACTERS].split())[:START_CHARACTERS])
+        groups = _groups(record, scored)
+        for kind in groups:
+            if kind not in self.groups:
+                self.groups[kind] = _Labels([-1] * number)
+        for kind, labels in self.groups.items():
+            labels.add(groups.get(kind))
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "chunk_samples": CHUNK_SAMPLES,
+            "ids": self.ids,
+            "states": "".join(self.states),
+            "metrics": list(self.values),
+            "values": list(self.values.values()),
+            "seconds": self.seconds,
+            "truncated": self.truncated,
+            "changed": self.changed,
+            "starts": self.starts,
+            "groups": [
+                {"kind": kind, "labels": list(labels.numbers), "of": labels.of}
+                for kind, labels in self.groups.items()
+                if len(labels.numbers) <= MAX_LABELS
+            ],
+        }
+
+
+@dataclass(slots=True)
+class _Labels:
+    """Which label of a kind of group each sample has, by the label's number; -1 where none."""
+
+    of: list[int]
+    numbers: dict[str, int] = field(default_factory=dict)
+
+    def add(self, label: str | None) -> None:
+        self.of.append(-1 if label is None else self.numbers.setdefault(label, len(self.numbers)))
+
+
+def _rounded(value: Any, places: int) -> float | None:
+    """Return a number as short as a list needs it, None for what is none."""
+    is_number = isinstance(value, int | float) and math.isfinite(value)
+    return round(value, places) if is_number else None
