@@ -614,7 +614,8 @@ def report_command(results_dir: Path, out: Path | None, exports: tuple[str, ...]
     """
     from evaluate.report import write_report
 
-    written = write_report(results_dir, out or results_dir / "report", exports=exports, notice=notice)
+    out = out or results_dir / "report"
+    written = write_report(results_dir, out, exports=exports, notice=notice)
     if as_json:
         _print_json([str(path) for path in written])
     else:

@@ -33,8 +33,17 @@ def ensure_page_data(run: RunDirectory) -> Path:
     Raises:
         OSError: There is no log, or the folder cannot be written.
     """
-    folder = run.path / "page"
-    return folder if is_made_from(folder, made_from(run)) else write_page_data(run, folder)
+    folder = _folder_of(run)
+    return folder if has_page_data(run) else write_page_data(run, folder)
+
+
+def has_page_data(run: RunDirectory) -> bool:
+    """Whether a run's page data are there and show its files as they are."""
+    return is_made_from(_folder_of(run), made_from(run))
+
+
+def _folder_of(run: RunDirectory) -> Path:
+    return run.path / "page"
 
 
 def made_from(run: RunDirectory) -> dict[str, Any]:

@@ -1,9 +1,12 @@
 """The report: reads scores documents and published figures, renders them; computes no metric."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 from evaluate.errors import RequestError
+from evaluate.page_data import has_page_data
 from evaluate.report.exports import write_exports
 from evaluate.report.leaderboard.board import make_boards
 from evaluate.report.leaderboard.csv_table import to_csv
@@ -11,7 +14,10 @@ from evaluate.report.leaderboard.latex import to_latex
 from evaluate.report.leaderboard.markdown import to_markdown
 from evaluate.report.leaderboard.page import to_html
 from evaluate.report.published import load_published, published_dir
-from evaluate.results import find_scores
+from evaluate.report.samples import write_sample_page
+from evaluate.results import RunDirectory, find_scores
+
+MADE_UP_BYTES = 40_000_000  # of logs that a report reads at most, where scoring left nothing for a page
 
 
 def write_report(
@@ -39,12 +45,46 @@ def write_report(
     published = load_published(published_dir(results_dir))
     boards = make_boards(documents, published, registry.names())
     out.mkdir(parents=True, exist_ok=True)
+    pages = _write_sample_pages(documents, results_dir, out, notice)
     texts = {
         "leaderboard.md": to_markdown(boards),
         "leaderboard.csv": to_csv(documents, published),
         "leaderboard.tex": to_latex(boards),
-        "leaderboard.html": to_html(boards, pages={}),
+        "leaderboard.html": to_html(boards, pages={run: _address(page, out) for run, page in pages.items()}),
     }
     for name, text in texts.items():
         (out / name).write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
-    return [*(out / name for name in texts), *write_exports(documents, exports, out, notice)]
+    return [*(out / name for name in texts), *write_exports(documents, exports, out, notice), *pages.values()]
+
+
+def _address(page: Path, out: Path) -> str:
+    """Return the address of a page as one beside it in the report names it."""
+    return quote(page.relative_to(out).as_posix())
+
+
+def _write_sample_pages(
+    documents: Sequence[Mapping[str, Any]], results_dir: Path, out: Path, notice: Callable[[str], None]
+) -> dict[str, Path]:
+    """Write a sample page for each run that has a log; returns the pages by the runs' folders.
+
+    A run's samples are made ready for its page when it is scored, so that no log is read here. Runs of earlier
+    versions, or from elsewhere, are made up for, some in each report.
+    """
+    pages: dict[str, Path] = {}
+    left, num_waiting = MADE_UP_BYTES, 0
+    for document in reversed(documents):  # newest first
+        run = RunDirectory(Path(document["run_dir"]))
+        if not run.predictions.is_file():
+            continue
+        if not has_page_data(run):
+            left -= run.predictions.stat().st_size
+            if left < 0:
+                num_waiting += 1
+                continue
+        pages[document["run_dir"]] = write_sample_page(run.path, out / run.path.relative_to(results_dir))
+    if num_waiting:
+        notice(
+            f"{num_waiting} runs were scored by an earlier version and have no sample page yet; the next report goes "
+            "on with them, otoscope view RUN shows one now"
+        )
+    return pages

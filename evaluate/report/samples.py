@@ -20,9 +20,9 @@ from evaluate.report.html import ASSETS, render
 from evaluate.results import RunDirectory
 from evaluate.tables import format_interval, format_value
 
-STYLES = ("base.css", "samples.css")
+STYLES = ("base.css", "difference.css", "samples.css")
 SCRIPTS = (
-    *("page_parts.js", "samples_data.js", "samples_list.js", "spectrogram.js"),
+    *("page_parts.js", "difference.js", "samples_data.js", "samples_list.js", "spectrogram.js"),
     *("samples_audio.js", "samples_detail.js", "samples_summary.js", "samples.js"),
 )
 AudioPlace = Literal["served", "static", "place"]

@@ -27,27 +27,16 @@ function showDetail(pane, { samples, metrics, metric, settings, number, sample, 
   );
 }
 
-/** The difference that the metric counted, drawn as it counted it. */
-function difference({ unit, edits }) {
-  const between = unit === "word" ? " " : "";
-  const line = make("p", { className: "text difference", dir: "auto" });
-  const seen = (text) => text.replace(/ /g, "␣").replace(/\n/g, "⏎"); // a lone blank could not be seen in colour either
-  const changed = (text) => (between ? text : seen(text));
-  edits.forEach(([kind, reference, answer], place) => {
-    if (place) line.append(between);
-    if (kind === "=") line.append(answer);
-    else if (kind === "d") line.append(make("del", { className: "deletion" }, changed(reference)));
-    else if (kind === "i") line.append(make("ins", { className: "insertion" }, changed(answer)));
-    else line.append(make("span", { className: "substitution" }, make("del", {}, changed(reference)), make("ins", {}, changed(answer))));
-  });
+/** The difference that the metric counted, with what its marks mean. */
+function difference(alignment) {
   const legend = make(
     "p",
     { className: "legend quiet" },
     make("span", { className: "substitution" }, make("del", {}, "reference"), make("ins", {}, "answer")), " substituted · ",
     make("del", { className: "deletion" }, "deleted"), " · ", make("ins", { className: "insertion" }, "inserted"),
-    ` · ${unit === "word" ? "words" : "characters"} after normalising`,
+    ` · ${alignment.unit === "word" ? "words" : "characters"} after normalising`,
   );
-  return section("Difference", line, legend);
+  return section("Difference", alignedText(alignment), legend);
 }
 
 function sampleScores(samples, metrics, number, sample) {
