@@ -596,17 +596,20 @@ def _shown(value: Any) -> str:
 @cli.command("report")
 @_RESULTS_DIR
 @click.option("--out", type=click.Path(path_type=Path), help="Where to write; default: report/ in the results folder.")
+@click.option("--radar", metavar="NAME", help="Only redraw a paper's radar chart, such as qwen-audio; needs no runs.")
 @_JSON
-def report_command(results_dir: Path, out: Path | None, as_json: bool) -> None:
+def report_command(results_dir: Path, out: Path | None, radar: str | None, as_json: bool) -> None:
     """Write leaderboard.md and leaderboard.csv from the runs, published figures beside them.
 
     \b
     Example:
       otoscope report --out site
+      otoscope report --radar qwen-audio --out site
     """
-    from evaluate.report import write_report
+    from evaluate.report import write_published_radar, write_report
 
-    written = write_report(results_dir, out or results_dir / "report")
+    out = out or results_dir / "report"
+    written = write_report(results_dir, out) if radar is None else write_published_radar(results_dir, out, radar)
     if as_json:
         _print_json([str(path) for path in written])
     else:
