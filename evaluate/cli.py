@@ -598,69 +598,50 @@ def _shown(value: Any) -> str:
 @_RESULTS_DIR
 @click.option("--out", type=click.Path(path_type=Path), help="Where to write; default: report/ in the results folder.")
 @click.option(
+    "--models",
+    help="Comma-separated parts of the names that stand in the radar chart and others for a few; default: the runs and "
+    "published figures with most columns.",
+)
+@click.option(
     "--export",
     "exports",
     multiple=True,
     type=click.Choice(EXPORTS),
     help="Also write the scores as others read them, into exports/ (repeatable).",
 )
+@click.option("--radar", metavar="NAME", help="Only redraw a paper's radar chart, such as qwen-audio; needs no runs.")
 @_JSON
-def report_command(results_dir: Path, out: Path | None, exports: tuple[str, ...], as_json: bool) -> None:
-    """Write leaderboard.md and leaderboard.csv from the runs, published figures beside them.
+def report_command(
+    results_dir: Path, out: Path | None, models: str | None, exports: tuple[str, ...], radar: str | None, as_json: bool
+) -> None:
+    """Write leaderboard, charts and a sample page for each run, published figures beside them.
 
-    \b
-    Example:
-      otoscope report --out site --export model-index --export lm-eval
-    """
-    from evaluate.report import write_report
-
-    out = out or results_dir / "report"
-    written = write_report(results_dir, out, exports=exports, notice=notice)
-    if as_json:
-        _print_json([str(path) for path in written])
-    else:
-        for path in written:
-            click.echo(str(path))
-
-
-@cli.command("view")
-@click.argument("run_dir", metavar="RUN", type=click.Path(path_type=Path))
-@click.option(
-    "--static", "folder", type=click.Path(path_type=Path), help="Write the page and its audio into this folder instead."
-)
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65_535),
-    default=0,
-    show_default=True,
-    help="Where to listen; 0: where there is room.",
-)
-@click.option("--open/--no-open", "opens", default=False, show_default=True, help="Open the page in a browser.")
-def view_command(run_dir: Path, folder: Path | None, port: int, opens: bool) -> None:
-    """Show the samples of a run, its folder, in a browser: audio, texts, differences and scores.
-
-    The page is served on this machine only, at the address that is printed, until Ctrl-C. With --static it becomes a
-    folder with everything in it, audio too, that opens by double click and can be given to others.
+    Leaderboard: leaderboard.html, .md, .csv and .tex. Charts, each .png and .svg: radar, bars and, where runs have
+    them, durations, errors and confusion. Sample pages: runs/…/index.html.
 
     \b
     Examples:
-      otoscope view results/runs/whisper_base/aishell1/test/0123456789ab
-      otoscope view results/runs/whisper_base/aishell1/test/0123456789ab --static site
+      otoscope report --out site --models whisper,qwen --export model-index
+      otoscope report --radar qwen-audio
     """
-    from evaluate.report.samples import require_run
+    from evaluate.report import write_published_radar, write_report
 
-    run = require_run(run_dir)
-    if folder is None:
-        from evaluate.report.viewer import serve
-
-        serve(run, port=port, opens=opens, say=click.echo)
+    out = out or results_dir / "report"
+    if radar is not None:
+        if models or exports:
+            raise RequestError("--radar draws published figures alone; leave --models and --export out")
+        written = write_published_radar(results_dir, out, radar)
     else:
-        from evaluate.report.static_page import write_static_page
-
-        page, num_absent = write_static_page(run, folder)
-        click.echo(str(page))
-        if num_absent:
-            notice(f"{num_absent} clips are not here, or no audio; the page says so where they belong")
+        names = [name.strip() for name in (models or "").split(",") if name.strip()]
+        written = write_report(results_dir, out, models=names, exports=exports, notice=notice)
+    if as_json:
+        _print_json([str(path) for path in written])
+        return
+    pages = [path for path in written if path.name == "index.html"]
+    for path in written[: len(written) - len(pages)]:
+        click.echo(str(path))
+    if pages:
+        click.echo(f"{out / 'runs'}: sample pages of {len(pages)} runs")
 
 
 @cli.command("compare")
@@ -669,18 +650,29 @@ def view_command(run_dir: Path, folder: Path | None, port: int, opens: bool) -> 
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="For resamples and permutations."
 )
+@click.option(
+    "--page",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write a page: the samples that changed, side by side with their differences and audio.",
+)
 @_JSON
-def compare_command(first: Path, second: Path, seed: int, as_json: bool) -> None:
+def compare_command(first: Path, second: Path, seed: int, page: Path | None, as_json: bool) -> None:
     """Compare two runs (their folders) on the same samples: paired difference, interval, p-value, changed samples.
 
     \b
     Example:
       otoscope compare results/runs/old/aishell1/test/0123456789ab results/runs/new/aishell1/test/ba9876543210
     """
-    from evaluate.compare import compare_runs
+    from evaluate.compare import NUM_CHANGED, compare_runs
+    from evaluate.report.compare_page import MAX_CHANGED, comparison_page
     from evaluate.tables import print_comparison
 
-    comparison = compare_runs(first, second, seed=seed)
+    comparison = compare_runs(first, second, seed=seed, num_changed=MAX_CHANGED if page else NUM_CHANGED)
+    if page:
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(comparison_page(comparison), encoding="utf-8", errors="backslashreplace")
+        notice(f"page: {page}")
+    comparison = {**comparison, "changed": comparison["changed"][:NUM_CHANGED]}
     if as_json:
         _print_json(comparison)
     else:

@@ -7,13 +7,15 @@ from urllib.parse import quote
 
 from evaluate.errors import RequestError
 from evaluate.page_data import has_page_data
+from evaluate.report.charts import draw_radar, save_figure
 from evaluate.report.exports import write_exports
+from evaluate.report.figures import write_charts
 from evaluate.report.leaderboard.board import make_boards
 from evaluate.report.leaderboard.csv_table import to_csv
 from evaluate.report.leaderboard.latex import to_latex
 from evaluate.report.leaderboard.markdown import to_markdown
 from evaluate.report.leaderboard.page import to_html
-from evaluate.report.published import load_published, published_dir
+from evaluate.report.published import load_published, load_radar, published_dir
 from evaluate.report.samples import write_sample_page
 from evaluate.results import RunDirectory, find_scores
 
@@ -21,21 +23,27 @@ MADE_UP_BYTES = 40_000_000  # of logs that a report reads at most, where scoring
 
 
 def write_report(
-    results_dir: Path, out: Path, *, exports: Sequence[str] = (), notice: Callable[[str], None] = lambda _: None
+    results_dir: Path,
+    out: Path,
+    *,
+    models: Sequence[str] = (),
+    exports: Sequence[str] = (),
+    notice: Callable[[str], None] = lambda _: None,
 ) -> list[Path]:
-    """Write the leaderboard of all runs under a results folder.
+    """Write leaderboard, charts and sample pages of all runs under a results folder.
 
     Args:
         results_dir: Where runs live.
         out: Folder to write into.
+        models: Parts of the names that stand in charts for a few; empty: see `evaluate.report.figures`.
         exports: Forms to write the scores in as well, see `evaluate.report.exports`.
-        notice: Gets what these leave out, a line at a time.
+        notice: Gets what is left out, a line at a time.
 
     Returns:
-        The files written.
+        The files written, sample pages last.
 
     Raises:
-        RequestError: There are no runs.
+        RequestError: There are no runs, or a model is in no row.
     """
     from tasks import registry
 
@@ -45,16 +53,37 @@ def write_report(
     published = load_published(published_dir(results_dir))
     boards = make_boards(documents, published, registry.names())
     out.mkdir(parents=True, exist_ok=True)
+    charts = write_charts(boards[0], documents, out, models=models)  # clips of the project only where there is no other
     pages = _write_sample_pages(documents, results_dir, out, notice)
     texts = {
         "leaderboard.md": to_markdown(boards),
         "leaderboard.csv": to_csv(documents, published),
         "leaderboard.tex": to_latex(boards),
-        "leaderboard.html": to_html(boards, pages={run: _address(page, out) for run, page in pages.items()}),
+        "leaderboard.html": to_html(
+            boards, pages={run: _address(page, out) for run, page in pages.items()}, charts=charts
+        ),
     }
     for name, text in texts.items():
         (out / name).write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
-    return [*(out / name for name in texts), *write_exports(documents, exports, out, notice), *pages.values()]
+    return [
+        *(out / name for name in texts),
+        *(path for chart in charts for path in chart.files),
+        *write_exports(documents, exports, out, notice),
+        *pages.values(),
+    ]
+
+
+def write_published_radar(results_dir: Path, out: Path, name: str) -> list[Path]:
+    """Redraw the radar chart of a paper from its published figures; needs no runs.
+
+    Returns:
+        The files written.
+
+    Raises:
+        RequestError: No published file of that name holds a chart.
+    """
+    radar = load_radar(published_dir(results_dir), name)
+    return save_figure(draw_radar(radar.axes, radar.series, title=radar.title, notes=radar.notes), out, "radar")
 
 
 def _address(page: Path, out: Path) -> str:

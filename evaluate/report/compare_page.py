@@ -36,9 +36,7 @@ def _with_contents(comparison: dict[str, Any]) -> list[dict[str, Any]]:
             "alignments": [_unless_long(alignment) for alignment in sample["alignments"]],
             "references": [_cut(text) for text in first_said.references],
             "hypotheses": [_cut(first_said.hypothesis), _cut(second_said.hypothesis)],
-            "errors": [
-                prediction.error and f"{prediction.error.type}: {prediction.error.message}" for prediction in (one, two)
-            ],
+            "errors": [said.error and f"{said.error.type}: {said.error.message}" for said in (first_said, second_said)],
             "audio": [_address(path) for path in first_said.audio],
         }
         for sample, first_said, second_said in zip(comparison["changed"], first, second, strict=True)

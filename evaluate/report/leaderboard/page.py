@@ -5,19 +5,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from evaluate.report.figures import Chart
 from evaluate.report.html import render
 from evaluate.report.leaderboard.board import Board, Cell, Column
 from evaluate.report.leaderboard.wording import LEGEND, SAMPLE_TITLE, TITLE, format_bounds
 from evaluate.tables import format_number
 
 
-def to_html(boards: Sequence[Board], *, pages: Mapping[str, str], charts: Sequence[tuple[str, Path]] = ()) -> str:
+def to_html(boards: Sequence[Board], *, pages: Mapping[str, str], charts: Sequence[Chart] = ()) -> str:
     """Return all boards as one page.
 
     Args:
         boards: To show.
         pages: Folder of a run to the address of its sample page, relative to this page.
-        charts: Captions and SVG files, which are put into the page.
+        charts: Written already; their SVG files are put into the page.
     """
     return render(
         "leaderboard.html",
@@ -25,8 +26,12 @@ def to_html(boards: Sequence[Board], *, pages: Mapping[str, str], charts: Sequen
         legend=LEGEND,
         sample_title=SAMPLE_TITLE,
         boards=[_board(board, number, pages) for number, board in enumerate(boards)],
-        charts=[(caption, base64.b64encode(path.read_bytes()).decode()) for caption, path in charts],
+        charts=[(chart.caption, base64.b64encode(_svg(chart).read_bytes()).decode()) for chart in charts],
     )
+
+
+def _svg(chart: Chart) -> Path:
+    return next(path for path in chart.files if path.suffix == ".svg")
 
 
 def _board(board: Board, number: int, pages: Mapping[str, str]) -> dict[str, Any]:

@@ -1,0 +1,209 @@
+"""Which charts a report has, and what stands in them: from the board and the scores to `evaluate.report.charts`."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evaluate.errors import RequestError
+from evaluate.report.charts import (
+    MIN_AXES,
+    Bar,
+    BarPanel,
+    ConfusionPanel,
+    DurationBin,
+    DurationLine,
+    DurationPanel,
+    ErrorPanel,
+    ErrorRow,
+    RadarAxis,
+    RadarSeries,
+    draw_bars,
+    draw_confusion,
+    draw_durations,
+    draw_errors,
+    draw_radar,
+    save_figure,
+)
+from evaluate.report.leaderboard.board import Board, Cell, Column, Document, Line
+from evaluate.scores import DURATION
+
+MAX_RUNS = 4  # in a radar and along durations: more lines than that nobody follows
+MAX_PUBLISHED = 2
+MAX_BARS = 24  # in a panel; beyond, the table serves better
+NO_LABEL = "(none)"
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A chart that was written."""
+
+    caption: str
+    files: tuple[Path, ...]  # PNG and SVG
+
+
+def write_charts(board: Board, documents: Sequence[Document], out: Path, *, models: Sequence[str] = ()) -> list[Chart]:
+    """Write the charts of a board into a folder: `radar`, `bars` and, where runs have them, the others.
+
+    Args:
+        board: To draw.
+        documents: Scores documents of its runs.
+        out: Folder that is there.
+        models: What stands in radar, durations and confusion matrices, by parts of the names; empty: the runs with
+            most columns, and the published figures with most of them.
+
+    Raises:
+        RequestError: A model is on no line of the board.
+    """
+    by_folder = {document["run_dir"]: document for document in documents}
+    chosen, notes = _chosen_lines(board, models)
+    charts = [_radar(board, chosen, notes, out), _bars(board, board.lines, "bars", [], out)]
+    runs = [line for line in chosen if not line.is_published]
+    if durations := list(_duration_panels(board, runs, by_folder)):
+        files = save_figure(draw_durations(durations, title="By duration of the audio", notes=notes), out, "durations")
+        charts.append(Chart("Primary metric by duration of the audio.", tuple(files)))
+    if errors := list(_error_panels(board, by_folder)):
+        files = save_figure(draw_errors(errors, title="Errors by type"), out, "errors")
+        charts.append(Chart("Substitutions, deletions and insertions, in per cent of the reference.", tuple(files)))
+    if confusions := list(_confusion_panels(board, runs, by_folder)):
+        files = save_figure(draw_confusion(confusions, title="Confusion matrices"), out, "confusion")
+        charts.append(Chart("What each label was answered with, by the best of these runs.", tuple(files)))
+    return charts
+
+
+def _chosen_lines(board: Board, models: Sequence[str]) -> tuple[list[Line], list[str]]:
+    """Return the lines that stand in charts for a few, and what is to be said of the others."""
+    if models:
+        chosen: dict[str, Line] = {}
+        for name in models:
+            found = [line for line in board.lines if name.casefold() in line.name.casefold()]
+            exact = [line for line in found if line.name == name]
+            if not found:
+                names = ", ".join(line.name for line in board.lines)
+                raise RequestError(f"--models {name!r} is part of no name in the leaderboard; there are: {names}")
+            chosen |= {f"{line.is_published} {line.name}": line for line in exact or found}
+        return list(chosen.values()), []
+    runs = sorted(board.runs, key=_num_missing)[:MAX_RUNS]  # stable: the board's order decides among equals
+    published = [line for line in board.lines if line.is_published and _num_missing(line) <= len(line.cells) - MIN_AXES]
+    left_out = len(board.runs) - len(runs)
+    notes = [f"{left_out} further runs are left out; --models chooses."] if left_out > 0 else []
+    return [*runs, *sorted(published, key=_num_missing)[:MAX_PUBLISHED]], notes
+
+
+def _num_missing(line: Line) -> int:
+    return sum(cell is None or cell.value is None for cell in line.cells)
+
+
+def _radar(board: Board, lines: Sequence[Line], notes: Sequence[str], out: Path) -> Chart:
+    """Draw a radar; with fewer axes than make one, bars of the same name."""
+    shown = [
+        position
+        for position in range(len(board.columns))
+        if any(cell is not None and cell.value is not None for cell in (line.cells[position] for line in lines))
+    ]
+    if len(shown) < MIN_AXES:
+        said = f"Bars: {len(shown)} of the {MIN_AXES} axes that a radar needs at least are there."
+        return _bars(board, lines, "radar", [said, *notes], out)
+    axes = [
+        RadarAxis(
+            _title(board.columns[position], "\n"),
+            board.columns[position].higher_is_better,
+            board.columns[position].is_rate,
+        )
+        for position in shown
+    ]
+    series = [
+        RadarSeries(line.name, tuple(_value(line.cells[position]) for position in shown), line.is_published)
+        for line in lines
+    ]
+    files = save_figure(draw_radar(axes, series, notes=[*notes, *_partial_notes(board, lines)]), out, "radar")
+    return Chart("Each axis has its own scale, printed on its rings; outside is better.", tuple(files))
+
+
+def _partial_notes(board: Board, lines: Sequence[Line]) -> Iterator[str]:
+    partial = {
+        f"{column.task}:{column.split}"
+        for line in lines
+        for column, cell in zip(board.columns, line.cells, strict=True)
+        if cell is not None and cell.is_partial
+    }
+    if partial:
+        yield f"Partial corpora: {', '.join(sorted(partial))}."
+
+
+def _value(cell: Cell | None) -> float | None:
+    return None if cell is None else cell.value
+
+
+def _title(column: Column, between: str) -> str:
+    qualifier = f" ({column.qualifier})" if column.qualifier else ""
+    return f"{column.task}{between}{column.split}{qualifier}{between}{column.metric} {column.arrow}"
+
+
+def _bars(board: Board, lines: Sequence[Line], stem: str, notes: Sequence[str], out: Path) -> Chart:
+    panels = []
+    for column, cells in _columns(board, lines):
+        shown, best_of = _best(cells)
+        bars = (Bar(line.name, cell.value, cell.interval, line.is_published, cell.is_partial) for line, cell in shown)
+        panels.append(BarPanel(_title(column, " ") + best_of, column.higher_is_better, column.is_rate, tuple(bars)))
+    files = save_figure(draw_bars(panels, notes=notes), out, stem)
+    return Chart(" ".join(["Primary metric with its 95 % interval.", *notes]), tuple(files))
+
+
+def _columns(board: Board, lines: Sequence[Line]) -> Iterator[tuple[Column, list[tuple[Line, Cell]]]]:
+    """Yield each column with those of the lines that stand in it, best first, without a value last."""
+    for position, column in enumerate(board.columns):
+        cells = [(line, cell) for line in lines if (cell := line.cells[position]) is not None]
+        sign = -1 if column.higher_is_better else 1
+        cells.sort(key=lambda one: math.inf if one[1].value is None else sign * one[1].value)
+        if cells:
+            yield column, cells
+
+
+def _best(cells: Sequence[tuple[Line, Cell]]) -> tuple[Sequence[tuple[Line, Cell]], str]:
+    """Return as many of the best as a panel holds, and what its title says if that is not all."""
+    return cells[:MAX_BARS], f" (best {MAX_BARS} of {len(cells)})" if len(cells) > MAX_BARS else ""
+
+
+def _duration_panels(board: Board, lines: Sequence[Line], by_folder: Mapping[str, Document]) -> Iterator[DurationPanel]:
+    for column, cells in _columns(board, lines):
+        found = []
+        for line, cell in cells:
+            by = by_folder[cell.run_dir]["metrics"][column.metric].get("by", {}).get(DURATION, {})
+            bins = tuple(
+                DurationBin(label, score["value"], score["ci"] and (score["ci"][0], score["ci"][1]), score["n"])
+                for label, score in by.items()
+            )
+            if bins:
+                found.append(DurationLine(line.name, bins))
+        if found:
+            yield DurationPanel(_title(column, " "), column.higher_is_better, column.is_rate, tuple(found))
+
+
+def _error_panels(board: Board, by_folder: Mapping[str, Document]) -> Iterator[ErrorPanel]:
+    kinds = ("substitutions", "deletions", "insertions", "reference_length")
+    for column, cells in _columns(board, board.runs):
+        shown, best_of = _best(cells)
+        scores = [(line.name, by_folder[cell.run_dir]["metrics"][column.metric]) for line, cell in shown]
+        rows = [ErrorRow(name, *(score[kind] for kind in kinds)) for name, score in scores if kinds[0] in score]
+        if rows:
+            yield ErrorPanel(_title(column, " ") + best_of, tuple(rows))
+
+
+def _confusion_panels(
+    board: Board, lines: Sequence[Line], by_folder: Mapping[str, Document]
+) -> Iterator[ConfusionPanel]:
+    """Yield a matrix for each column whose best run has one."""
+    for column, cells in _columns(board, lines):
+        line, cell = cells[0]
+        if confusion := _confusion_of(by_folder[cell.run_dir]):
+            counts = tuple((*row, none) for row, none in zip(confusion["matrix"], confusion["unparsed"], strict=True))
+            labels = (*confusion["labels"], NO_LABEL)
+            yield ConfusionPanel(f"{column.task} {column.split}: {line.name}", labels, counts)
+
+
+def _confusion_of(document: Document) -> dict[str, Any] | None:
+    """Return the confusion matrix of a run, None where no metric made one."""
+    matrices = (score.get("confusion") for score in document["metrics"].values())
+    return next((matrix for matrix in matrices if matrix), None)
