@@ -138,7 +138,7 @@ def _value(cell: Cell | None) -> float | None:
 
 def _title(column: Column, between: str) -> str:
     qualifier = f" ({column.qualifier})" if column.qualifier else ""
-    return f"{column.task}{between}{column.split}{qualifier}{between}{column.metric} {column.arrow}"
+    return f"{column.task}{between}{column.split}{qualifier}{between}{column.metric.replace('_', ' ')} {column.arrow}"
 
 
 def _bars(board: Board, lines: Sequence[Line], stem: str, notes: Sequence[str], out: Path) -> Chart:
