@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -78,15 +79,20 @@ def _draw_panel(sheet: Sheet, panel: BarPanel, box: tuple[float, float, float, f
     for is_published in (False, True):
         chosen = [(row, value) for row, value, bar in drawn if bar.is_published == is_published]
         if chosen:
-            axes.barh(
-                [row for row, _ in chosen],
-                [value for _, value in chosen],
-                0.72,
-                facecolor="white" if is_published else COLOURS[0],
-                edgecolor=COLOURS[0],
-                hatch="//////" if is_published else None,
-                linewidth=0.5,
-                zorder=2,
+            # One collection: `barh` makes an artist per bar, which takes long for hundreds of them.
+            axes.add_collection(
+                PolyCollection(
+                    [
+                        [(0, row - 0.36), (value, row - 0.36), (value, row + 0.36), (0, row + 0.36)]
+                        for row, value in chosen
+                    ],
+                    facecolor="white" if is_published else COLOURS[0],
+                    edgecolor=COLOURS[0],
+                    hatch="//////" if is_published else None,
+                    linewidth=0.5,
+                    zorder=2,
+                ),
+                autolim=False,
             )
     whiskers = [
         (row, factor * bar.interval[0], factor * bar.interval[1]) for row, _, bar in drawn if bar.interval is not None
