@@ -217,7 +217,8 @@ class _Columns:
         self.states.append("f" if record["error"] else "u" if scored.get("state") == "unparsed" else "s")
         values = scored.get("values") or {}
         for name in values:
-            self.values.setdefault(name, [None] * number)
+            if name not in self.values:
+                self.values[name] = [None] * number
         for name, column in self.values.items():
             column.append(_rounded(values.get(name), 4))
         self.seconds.append(_rounded(record["audio_seconds"], 2))
