@@ -15,7 +15,7 @@ import pytest
 import soundfile
 
 from evaluate.errors import AudioDecodeError, RunDamagedError
-from evaluate.page_data import ensure_page_data
+from evaluate.page_data import ensure_page_data, is_made_from, made_from, read_sample
 from evaluate.report.clips import clip_refs, open_clip
 from evaluate.report.samples import sample_page, write_sample_page
 from evaluate.report.viewer import ViewerServer
@@ -267,6 +267,21 @@ def test_a_page_is_written_from_scores_alone(write_run: Write, tmp_path: Path, m
     page = write_sample_page(run, tmp_path / "second").read_text()
     assert "PARTIAL: 1 of 9 official samples are here" in page
     assert "LIMITED to the first 3 samples" in page
+
+
+def test_scoring_leaves_the_data_of_the_page(
+    otoscope: Command, librispeech: Path, write_jsonl: Write, tmp_path: Path
+) -> None:
+    ids = ("11-22-0000", "11-22-0001", "33-44-0000")
+    answers = write_jsonl("p.jsonl", *({"id": name, "hypothesis": "one tone"} for name in ids))
+    result = otoscope(
+        *("score", "--task", "librispeech:test-clean", "--predictions", answers, "--model-name", "mine", "--json"),
+        *("--data-dir", librispeech, "--results-dir", tmp_path / "results"),
+    )
+    run = RunDirectory(Path(result.json["run_dir"]))
+    assert is_made_from(run.path / "page", made_from(run))
+    clip = clip_refs(read_sample(run.path / "page", 0))[0]
+    assert clip.path.name == "11-22-0000.flac"
 
 
 def test_view_needs_a_run(otoscope: Command, tmp_path: Path) -> None:
