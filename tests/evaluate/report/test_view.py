@@ -186,6 +186,18 @@ def test_a_bug_in_the_server_is_not_hushed_up(
     assert "ZeroDivisionError: a bug" in capfd.readouterr().err
 
 
+def test_a_run_that_goes_on_is_shown_as_it_stands(served: Client) -> None:
+    log = served.server.run.predictions
+    with log.open("a") as file:
+        file.write(log.read_text().splitlines()[0].replace('"a"', '"new"') + "\n")
+    assert b'"new"' not in served.get("page/index.js")[2]
+    assert served.get("")[0] == 200
+    assert b'"new"' in served.get("page/index.js")[2]
+    log.unlink()
+    status, _, content = served.get("")
+    assert (status, b"No such file" in content) == (500, True)
+
+
 def test_a_damaged_run_is_said_in_one_line(served: Client) -> None:
     served.server.run.scores.write_text("{broken")
     status, _, content = served.get("")
