@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -328,11 +329,17 @@ def test_a_taken_port_is_the_request_s_fault(otoscope: Command, served: Client, 
     assert "Address already in use; name another --port" in result.stderr
 
 
-def test_the_command_serves_until_it_is_interrupted(write_run: Write, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("stop", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_command_serves_until_it_is_stopped(stop: int, status: int, write_run: Write, tmp_path: Path) -> None:
     run = write_run({"id": "a"})
     (run / "page").write_text("in the way")  # as a run that this user cannot write to
     process = subprocess.Popen(
-        [sys.executable, "-m", "evaluate", "view", str(run)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "evaluate", "view", str(run)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell lets what it starts in the background ignore Ctrl-C, and tests may run there.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout is not None
     url = process.stdout.readline().strip()
@@ -341,6 +348,6 @@ def test_the_command_serves_until_it_is_interrupted(write_run: Write, tmp_path: 
     connection.request("GET", f"/{path}page/index.js")
     assert connection.getresponse().read().startswith(b"otoscope.index(")
     connection.close()
-    process.send_signal(signal.SIGINT)
+    process.send_signal(stop)
     _, errors = process.communicate(timeout=20)
-    assert (process.returncode, errors.strip()) == (130, "interrupted")
+    assert (process.returncode, errors.strip()) == (status, "interrupted" if stop == signal.SIGINT else "")
