@@ -19,7 +19,7 @@ from evaluate.errors import AudioDecodeError, RunDamagedError
 from evaluate.page_data import ensure_page_data, is_made_from, made_from, read_sample
 from evaluate.report.clips import clip_refs, open_clip
 from evaluate.report.samples import sample_page, write_sample_page
-from evaluate.report.viewer import ViewerServer
+from evaluate.report.viewer import ViewerServer, serve
 from evaluate.results import RunDirectory
 from evaluate.testing import write_tone
 from evaluate.types import AudioRef
@@ -327,6 +327,19 @@ def test_a_taken_port_is_the_request_s_fault(otoscope: Command, served: Client, 
     result = otoscope("view", run, "--port", served.server.server_port)
     assert result.status == 2
     assert "Address already in use; name another --port" in result.stderr
+
+
+def test_a_browser_is_sent_to_the_page_when_that_is_asked(write_run: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.setattr(ViewerServer, "serve_forever", lambda server: None)
+    run = RunDirectory(write_run({"id": "a"}))
+    serve(run, port=0, opens=False, say=said.append)
+    assert opened == []
+    serve(run, port=0, opens=True, say=said.append)
+    assert opened == said[1:]
+    assert said[0].rsplit("/", 2)[1] != said[1].rsplit("/", 2)[1]  # a token of its own each time
 
 
 @pytest.mark.parametrize(("stop", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
