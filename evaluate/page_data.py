@@ -8,22 +8,19 @@ Texts of models and corpora are values and never keys, since `__proto__` as a ke
 """
 
 import json
-import math
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
+from evaluate.page_columns import Columns, groups_of
 from evaluate.prediction_log import NOT_A_RECORD, index_log
 from evaluate.results import RunDirectory, digest
 
 SCHEMA = 1
 CHUNK_SAMPLES = 250
-START_CHARACTERS = 48  # of an answer, in the list
-MAX_LABELS = 200  # a choice among more groups helps nobody
 MADE_FROM = "made_from.json"
 
 
@@ -74,14 +71,14 @@ def write_page_data(run: RunDirectory, folder: Path) -> Path:
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:
-        samples, columns = _samples(run), _Columns()
+        samples, columns = _samples(run), Columns()
         number = 0
         while part := list(islice(samples, CHUNK_SAMPLES)):
             write_script(temporary / _chunk_name(number), "chunk", number, _chunk(part))
             for record, scored in part:
                 columns.add(record, scored)
             number += 1
-        write_script(temporary / "index.js", "index", columns.to_json())
+        write_script(temporary / "index.js", "index", {"chunk_samples": CHUNK_SAMPLES, **columns.to_json()})
         (temporary / MADE_FROM).write_text(json.dumps(state), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         temporary.rename(folder)
@@ -188,7 +185,7 @@ def _chunk(part: list[tuple[dict[str, Any], dict[str, Any]]]) -> dict[str, Any]:
                 "error": None if error is None else [error["type"], error["message"]],
                 "references": record["references"],
                 "prompt": prompts.setdefault(record.get("prompt", ""), len(prompts)),
-                "groups": list(_groups(record, scored).items()),
+                "groups": list(groups_of(record, scored).items()),
                 "audio": record["audio"],
                 "spans": record.get("spans") or [],
                 "clips": record.get("clips") or [],
@@ -199,80 +196,3 @@ def _chunk(part: list[tuple[dict[str, Any], dict[str, Any]]]) -> dict[str, Any]:
             }
         )
     return {"prompts": list(prompts), "samples": samples}
-
-
-def _groups(record: dict[str, Any], scored: dict[str, Any]) -> dict[str, str]:
-    """Return a sample's groups as the corpus named them when it was scored, or else when it was run."""
-    groups: dict[str, str] = scored.get("groups") or record.get("groups") or {}
-    return groups
-
-
-@dataclass(slots=True)
-class _Columns:
-    """What is known of all samples, a column each."""
-
-    ids: list[str] = field(default_factory=list)
-    states: list[str] = field(default_factory=list)  # f: failed, u: unparsed, s: scored
-    values: dict[str, list[float | None]] = field(default_factory=dict)  # by metric
-    seconds: list[float | None] = field(default_factory=list)
-    truncated: list[int] = field(default_factory=list)  # numbers of the samples
-    changed: list[int] = field(default_factory=list)  # numbers of those whose clips were
-    starts: list[str] = field(default_factory=list)
-    groups: dict[str, "_Labels"] = field(default_factory=dict)  # by kind
-
-    def add(self, record: dict[str, Any], scored: dict[str, Any]) -> None:
-        number = len(self.ids)
-        self.ids.append(record["id"])
-        self.states.append("f" if record["error"] else "u" if scored.get("state") == "unparsed" else "s")
-        values = scored.get("values") or {}
-        for name in values:
-            self.values.setdefault(name, [None] * number)
-        for name, column in self.values.items():
-            column.append(_rounded(values.get(name), 4))
-        self.seconds.append(_rounded(record["audio_seconds"], 2))
-        if record.get("truncated"):
-            self.truncated.append(number)
-        if record.get("clips"):
-            self.changed.append(number)
-        self.starts.append(" ".join((record["hypothesis"] or "")[: 4 * START_CHARACTERS].split())[:START_CHARACTERS])
-        groups = _groups(record, scored)
-        for kind in groups:
-            if kind not in self.groups:
-                self.groups[kind] = _Labels([-1] * number)
-        for kind, labels in self.groups.items():
-            labels.add(groups.get(kind))
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "chunk_samples": CHUNK_SAMPLES,
-            "ids": self.ids,
-            "states": "".join(self.states),
-            "metrics": list(self.values),
-            "values": list(self.values.values()),
-            "seconds": self.seconds,
-            "truncated": self.truncated,
-            "changed": self.changed,
-            "starts": self.starts,
-            "groups": [
-                {"kind": kind, "labels": list(labels.numbers), "of": labels.of}
-                for kind, labels in self.groups.items()
-                if len(labels.numbers) <= MAX_LABELS
-            ],
-        }
-
-
-@dataclass(slots=True)
-class _Labels:
-    """Which label of a kind of group each sample has, by the label's number; -1 where none."""
-
-    of: list[int]
-    numbers: dict[str, int] = field(default_factory=dict)
-
-    def add(self, label: str | None) -> None:
-        self.of.append(-1 if label is None else self.numbers.setdefault(label, len(self.numbers)))
-
-
-def _rounded(value: Any, places: int) -> float | None:
-    """Return a number as short as a list needs it, None for what is none."""
-    is_number = isinstance(value, int | float) and math.isfinite(value)
-    return round(value, places) if is_number else None

@@ -14,11 +14,12 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
 from typing import Any, BinaryIO
 
 from evaluate.errors import AudioDecodeError, OtoscopeError, RequestError
 from evaluate.lines import one_line
-from evaluate.page_data import ensure_page_data, read_sample, write_page_data
+from evaluate.page_data import ensure_page_data, is_made_from, made_from, read_sample, write_page_data
 from evaluate.report.clips import clip_refs, open_clip
 from evaluate.report.samples import sample_page
 from evaluate.results import RunDirectory
@@ -74,11 +75,19 @@ class ViewerServer(ThreadingHTTPServer):
         self.run = run
         self.data = data
         self.token = secrets.token_urlsafe(16)
+        self._refreshing = Lock()
 
     @property
     def url(self) -> str:
         """Address of the page."""
         return f"http://127.0.0.1:{self.server_port}/{self.token}/"
+
+    def page(self) -> str:
+        """Return the page; its data are made anew where the run has changed, as it does while it goes on."""
+        with self._refreshing:
+            if not is_made_from(self.data, made_from(self.run)):
+                write_page_data(self.run, self.data)
+        return sample_page(self.run, audio="served")
 
     def open_clip(self, sample: int, clip: int) -> tuple[str, BinaryIO]:
         """Return media type and bytes of a clip, both by number.
@@ -124,8 +133,8 @@ class _Request(BaseHTTPRequestHandler):
 
     def _send_page(self) -> None:
         try:
-            page = sample_page(self.server.run, audio="served")
-        except OtoscopeError as error:
+            page = self.server.page()
+        except (OtoscopeError, OSError) as error:
             return self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, one_line(str(error)))
         headers = {"Cache-Control": "no-store", "Content-Security-Policy": "frame-ancestors 'none'"}
         return self._send(HTTPStatus.OK, "text/html", page.encode(errors="backslashreplace"), **headers)

@@ -12,9 +12,9 @@ import pytest
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no longer: while the driver runs, nothing else in the process can use asyncio
 def browser() -> Iterator[Any]:
-    """Headless Chromium, for the whole session."""
+    """Headless Chromium."""
     path = os.environ.get("OTOSCOPE_TEST_BROWSER") or next(filter(None, map(shutil.which, BROWSERS)), None)
     if not path or not Path(path).exists():
         pytest.skip("no Chromium here; install one, or name it in OTOSCOPE_TEST_BROWSER")

@@ -3,6 +3,8 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -173,11 +175,14 @@ def test_search_finds_ids_and_texts_of_all_chunks(
 def test_a_search_can_be_stopped(show: Callable[..., Any], write_run: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("evaluate.page_data.CHUNK_SAMPLES", 1)
     page = show(write_run(*FIVE, scores=scores(wer=WER)))
-    page.route("**/page/0003.js*", lambda route: None)  # never answered
+    held: list[Any] = []
+    page.route("**/page/0003.js*", lambda route: held.append(route))  # answered only when it is too late
     page.fill("#search", "a")
     wait_until(page, "document.querySelector('#progress').textContent.includes('60 %')")
     page.click("#stop")
-    assert "stopped" in page.text_content("#progress")
+    held[0].continue_()
+    page.wait_for_timeout(200)
+    assert page.text_content("#progress") == "searched 60 % of the texts, stopped"
     assert page.is_hidden("#stop")
 
 
@@ -303,6 +308,36 @@ def test_the_report_s_page_plays_audio_from_its_place(page: Any, write_run: Writ
     ready(page).keyboard.press("Space")
     wait_until(page, "document.querySelector('audio').currentTime > 0.6")
     assert "otoscope view RUN" in page.text_content(".clip")
+
+
+@pytest.fixture
+def web_server(tmp_path: Path) -> Iterator[str]:
+    """A plain web server for the test's folder; yields its address."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path)))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_any_web_server_can_give_out_the_pages(page: Any, web_server: str, write_run: Write, tmp_path: Path) -> None:
+    tone = write_tone(tmp_path / "tone.wav", duration_s=2)
+    run = write_run({"id": "a", "audio": [str(tone)]}, scores=scores(wer=WER))
+    write_static_page(RunDirectory(run), tmp_path / "site")
+    page.goto(f"{web_server}/site/")
+    ready(page).wait_for_selector(".picture[data-drawn]")
+    page.keyboard.press("Space")
+    wait_until(page, "document.querySelector('audio').currentTime > 0.1")
+    write_sample_page(run, tmp_path / "report")
+    page.goto(f"{web_server}/report/")
+    ready(page).wait_for_selector("text=this page holds no audio; otoscope view RUN shows it")
 
 
 def test_hostile_texts_stay_text(page: Any, write_run: Write, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,10 @@ import pytest
 import soundfile
 
 from evaluate.errors import AudioDecodeError, RunDamagedError
-from evaluate.page_data import ensure_page_data
+from evaluate.page_data import ensure_page_data, is_made_from, made_from, read_sample
 from evaluate.report.clips import clip_refs, open_clip
 from evaluate.report.samples import sample_page, write_sample_page
-from evaluate.report.viewer import ViewerServer
+from evaluate.report.viewer import ViewerServer, serve
 from evaluate.results import RunDirectory
 from evaluate.testing import write_tone
 from evaluate.types import AudioRef
@@ -186,6 +187,18 @@ def test_a_bug_in_the_server_is_not_hushed_up(
     assert "ZeroDivisionError: a bug" in capfd.readouterr().err
 
 
+def test_a_run_that_goes_on_is_shown_as_it_stands(served: Client) -> None:
+    log = served.server.run.predictions
+    with log.open("a") as file:
+        file.write(log.read_text().splitlines()[0].replace('"a"', '"new"') + "\n")
+    assert b'"new"' not in served.get("page/index.js")[2]
+    assert served.get("")[0] == 200
+    assert b'"new"' in served.get("page/index.js")[2]
+    log.unlink()
+    status, _, content = served.get("")
+    assert (status, b"No such file" in content) == (500, True)
+
+
 def test_a_damaged_run_is_said_in_one_line(served: Client) -> None:
     served.server.run.scores.write_text("{broken")
     status, _, content = served.get("")
@@ -269,6 +282,21 @@ def test_a_page_is_written_from_scores_alone(write_run: Write, tmp_path: Path, m
     assert "LIMITED to the first 3 samples" in page
 
 
+def test_scoring_leaves_the_data_of_the_page(
+    otoscope: Command, librispeech: Path, write_jsonl: Write, tmp_path: Path
+) -> None:
+    ids = ("11-22-0000", "11-22-0001", "33-44-0000")
+    answers = write_jsonl("p.jsonl", *({"id": name, "hypothesis": "one tone"} for name in ids))
+    result = otoscope(
+        *("score", "--task", "librispeech:test-clean", "--predictions", answers, "--model-name", "mine", "--json"),
+        *("--data-dir", librispeech, "--results-dir", tmp_path / "results"),
+    )
+    run = RunDirectory(Path(result.json["run_dir"]))
+    assert is_made_from(run.path / "page", made_from(run))
+    clip = clip_refs(read_sample(run.path / "page", 0))[0]
+    assert clip.path.name == "11-22-0000.flac"
+
+
 def test_view_needs_a_run(otoscope: Command, tmp_path: Path) -> None:
     result = otoscope("view", tmp_path)
     assert result.status == 2
@@ -301,11 +329,30 @@ def test_a_taken_port_is_the_request_s_fault(otoscope: Command, served: Client, 
     assert "Address already in use; name another --port" in result.stderr
 
 
-def test_the_command_serves_until_it_is_interrupted(write_run: Write, tmp_path: Path) -> None:
+def test_a_browser_is_sent_to_the_page_when_that_is_asked(write_run: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.setattr(ViewerServer, "serve_forever", lambda server: None)
+    run = RunDirectory(write_run({"id": "a"}))
+    serve(run, port=0, opens=False, say=said.append)
+    assert opened == []
+    serve(run, port=0, opens=True, say=said.append)
+    assert opened == said[1:]
+    assert said[0].rsplit("/", 2)[1] != said[1].rsplit("/", 2)[1]  # a token of its own each time
+
+
+@pytest.mark.parametrize(("stop", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_command_serves_until_it_is_stopped(stop: int, status: int, write_run: Write, tmp_path: Path) -> None:
     run = write_run({"id": "a"})
     (run / "page").write_text("in the way")  # as a run that this user cannot write to
     process = subprocess.Popen(
-        [sys.executable, "-m", "evaluate", "view", str(run)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "evaluate", "view", str(run)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell lets what it starts in the background ignore Ctrl-C, and tests may run there.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout is not None
     url = process.stdout.readline().strip()
@@ -314,6 +361,6 @@ def test_the_command_serves_until_it_is_interrupted(write_run: Write, tmp_path: 
     connection.request("GET", f"/{path}page/index.js")
     assert connection.getresponse().read().startswith(b"otoscope.index(")
     connection.close()
-    process.send_signal(signal.SIGINT)
+    process.send_signal(stop)
     _, errors = process.communicate(timeout=20)
-    assert (process.returncode, errors.strip()) == (130, "interrupted")
+    assert (process.returncode, errors.strip()) == (status, "interrupted" if stop == signal.SIGINT else "")
