@@ -644,6 +644,46 @@ def report_command(
         click.echo(f"{out / 'runs'}: sample pages of {len(pages)} runs")
 
 
+@cli.command("view")
+@click.argument("run_dir", metavar="RUN", type=click.Path(path_type=Path))
+@click.option(
+    "--static", "folder", type=click.Path(path_type=Path), help="Write the page and its audio into this folder instead."
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=0,
+    show_default=True,
+    help="Where to listen; 0: where there is room.",
+)
+@click.option("--open/--no-open", "opens", default=False, show_default=True, help="Open the page in a browser.")
+def view_command(run_dir: Path, folder: Path | None, port: int, opens: bool) -> None:
+    """Show the samples of a run, its folder, in a browser: audio, texts, differences and scores.
+
+    The page is served on this machine only, at the address that is printed, until Ctrl-C. With --static it becomes a
+    folder with everything in it, audio too, that opens by double click and can be given to others.
+
+    \b
+    Examples:
+      otoscope view results/runs/whisper_base/aishell1/test/0123456789ab
+      otoscope view results/runs/whisper_base/aishell1/test/0123456789ab --static site
+    """
+    from evaluate.report.samples import require_run
+
+    run = require_run(run_dir)
+    if folder is None:
+        from evaluate.report.viewer import serve
+
+        serve(run, port=port, opens=opens, say=click.echo)
+    else:
+        from evaluate.report.static_page import write_static_page
+
+        page, num_absent = write_static_page(run, folder)
+        click.echo(str(page))
+        if num_absent:
+            notice(f"{num_absent} clips are not here, or no audio; the page says so where they belong")
+
+
 @cli.command("compare")
 @click.argument("first", type=click.Path(path_type=Path))
 @click.argument("second", type=click.Path(path_type=Path))

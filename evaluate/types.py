@@ -157,7 +157,7 @@ class Prediction:
             KeyError, TypeError: The record lacks a field, or a field has another type.
         """
         error, hypothesis, groups = record["error"], record["hypothesis"], record.get("groups", {})
-        clips = record.get("clips") or []
+        clips, spans = record.get("clips") or [], record.get("spans") or []
         if not isinstance(record["id"], str) or not isinstance(hypothesis, str | None):
             raise TypeError("id must be a string, hypothesis a string or null")
         if (hypothesis is None) == (error is None):
@@ -168,6 +168,8 @@ class Prediction:
             raise TypeError("groups must be an object of strings")
         if not _are_strings(clips):
             raise TypeError("clips must be a list of strings")
+        if spans and (len(spans) != len(record["audio"]) or not all(map(_is_span, spans))):
+            raise TypeError("spans must be a list of [start, duration or null], one for each path in audio")
         return cls(
             id=record["id"],
             hypothesis=hypothesis,
@@ -179,9 +181,16 @@ class Prediction:
             prompt=record.get("prompt", ""),
             groups=groups,
             audio=tuple(record["audio"]),
-            spans=tuple((start_s, duration_s) for start_s, duration_s in record.get("spans") or []),
+            spans=tuple((start_s, duration_s) for start_s, duration_s in spans),
             clips=tuple(clips),
         )
+
+
+def _is_span(value: Any) -> bool:
+    if not isinstance(value, list) or len(value) != 2:
+        return False
+    start_s, duration_s = value
+    return isinstance(start_s, int | float) and isinstance(duration_s, int | float | None)
 
 
 def _are_strings(value: Any) -> bool:

@@ -98,6 +98,9 @@ def test_garbage_inside_is_set_aside_and_its_neighbours_stay(tmp_path: Path) -> 
         {"groups": None},
         {"hypothesis": None},
         {"id": 1},
+        {"audio": ["x.wav"], "spans": [[0.0, 1.0], [1.0, 1.0]]},
+        {"audio": ["x.wav"], "spans": [[0.0]]},
+        {"audio": ["x.wav"], "spans": [["a", 1.0]]},
     ],
 )
 def test_a_line_edited_into_nonsense_counts_as_damaged(tmp_path: Path, change: dict[str, object]) -> None:

@@ -55,7 +55,7 @@ function section(title, ...content) {
 
 /** A table. A cell is a text or an element; columns of numbers are set right. */
 function table(head, rows) {
-  const isNumber = (cell) => typeof cell === "string" && /^[-\d.,–% ]+$/.test(cell);
+  const isNumber = (cell) => typeof cell === "string" && /^[-+−\d.,–% ]+( points)?$/.test(cell);
   const classes = head.map((_, column) => (rows.length && rows.every((row) => isNumber(row[column])) ? "number" : ""));
   const line = (tag, cells) => make("tr", {}, ...cells.map((one, column) => make(tag, { className: classes[column] }, one)));
   const body = make("tbody", {}, ...rows.map((row) => line("td", row)));

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,19 @@ def page(browser: Any, problems: list[str]) -> Iterator[Any]:
     yield opened
     context.close()
     assert problems == []
+
+
+@pytest.fixture
+def wait_until(page: Any) -> Callable[..., None]:
+    """Wait until a script in the page says yes; the driver's own way needs `eval`, which the pages' policies forbid."""
+
+    def wait(expression: str, argument: Any = None) -> None:
+        end = time.monotonic() + 10
+        while not page.evaluate(expression, argument):
+            assert time.monotonic() < end, f"not so within 10 s: {expression}"
+            page.wait_for_timeout(20)
+
+    return wait
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The sample page in a real browser."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +17,8 @@ from evaluate.results import RunDirectory
 from evaluate.testing import write_tone
 
 Write = Callable[..., Path]
+Show = Callable[..., Any]
+Wait = Callable[..., None]
 WER = {"value": 0.25, "ci": [0.2, 0.3], "higher_is_better": False, "is_rate": True, "signature": "wer|x", "by": {}}
 ACCURACY = {**WER, "higher_is_better": True, "signature": "accuracy|x"}
 HOSTILE = (
@@ -91,14 +92,6 @@ def ready(page: Any) -> Any:
     return page
 
 
-def wait_until(page: Any, expression: str, argument: Any = None) -> None:
-    """Wait until a script says yes; the driver's own way needs `eval`, which the page's policy forbids."""
-    end = time.monotonic() + 10
-    while not page.evaluate(expression, argument):
-        assert time.monotonic() < end, f"not so within 10 s: {expression}"
-        page.wait_for_timeout(20)
-
-
 def ids(page: Any) -> list[str]:
     found: list[str] = page.eval_on_selector_all(".row", "rows => rows.map(row => row.children[1].textContent)")
     return found
@@ -117,7 +110,7 @@ def has_pixels(page: Any, number: int) -> bool:
     return bool(page.evaluate(f"number => ({script})([document.querySelectorAll('canvas'), number])", number))
 
 
-def test_failed_samples_come_first_then_the_worst(show: Callable[..., Any], write_run: Write) -> None:
+def test_failed_samples_come_first_then_the_worst(show: Show, write_run: Write) -> None:
     page = show(write_run(*FIVE, scores=scores(wer=WER)))
     assert ids(page) == ["e", "b", "c", "a", "d"]
     assert shown_id(page) == "e"
@@ -137,13 +130,13 @@ def test_failed_samples_come_first_then_the_worst(show: Callable[..., Any], writ
         ("shortest", "ebdca"),
     ],
 )
-def test_samples_are_sorted(order: str, expected: str, show: Callable[..., Any], write_run: Write) -> None:
+def test_samples_are_sorted(order: str, expected: str, show: Show, write_run: Write) -> None:
     page = show(write_run(*FIVE, scores=scores(wer=WER)))
     page.select_option("#order", order)
     assert "".join(ids(page)) == expected
 
 
-def test_samples_are_filtered_by_state_and_group(show: Callable[..., Any], write_run: Write) -> None:
+def test_samples_are_filtered_by_state_and_group(show: Show, write_run: Write) -> None:
     by = {"speaker": {"s1": {**WER, "n": 2}, "s2": {**WER, "n": 3}}}
     page = show(write_run(*FIVE, scores=scores(wer={**WER, "by": by})))
     found = {}
@@ -159,26 +152,28 @@ def test_samples_are_filtered_by_state_and_group(show: Callable[..., Any], write
 
 
 def test_search_finds_ids_and_texts_of_all_chunks(
-    show: Callable[..., Any], write_run: Write, monkeypatch: pytest.MonkeyPatch
+    show: Show, write_run: Write, monkeypatch: pytest.MonkeyPatch, wait_until: Wait
 ) -> None:
     monkeypatch.setattr("evaluate.page_data.CHUNK_SAMPLES", 2)
     page = show(write_run(*FIVE, scores=scores(wer=WER)))
     page.fill("#search", "Kettle")
-    wait_until(page, "document.querySelector('#progress').textContent.includes('100 %')")
+    wait_until("document.querySelector('#progress').textContent.includes('100 %')")
     assert ids(page) == ["c", "d"]  # one in its answer, one in its reference
     page.fill("#search", "nowhere")
     page.wait_for_selector("#nothing:visible")
     page.fill("#search", "")
-    wait_until(page, "document.querySelectorAll('.row').length === 5")
+    wait_until("document.querySelectorAll('.row').length === 5")
 
 
-def test_a_search_can_be_stopped(show: Callable[..., Any], write_run: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_search_can_be_stopped(
+    show: Show, write_run: Write, monkeypatch: pytest.MonkeyPatch, wait_until: Wait
+) -> None:
     monkeypatch.setattr("evaluate.page_data.CHUNK_SAMPLES", 1)
     page = show(write_run(*FIVE, scores=scores(wer=WER)))
     held: list[Any] = []
     page.route("**/page/0003.js*", lambda route: held.append(route))  # answered only when it is too late
     page.fill("#search", "a")
-    wait_until(page, "document.querySelector('#progress').textContent.includes('60 %')")
+    wait_until("document.querySelector('#progress').textContent.includes('60 %')")
     page.click("#stop")
     held[0].continue_()
     page.wait_for_timeout(200)
@@ -186,14 +181,14 @@ def test_a_search_can_be_stopped(show: Callable[..., Any], write_run: Write, mon
     assert page.is_hidden("#stop")
 
 
-def test_keys_lead_through_the_samples(show: Callable[..., Any], write_run: Write) -> None:
+def test_keys_lead_through_the_samples(show: Show, write_run: Write, wait_until: Wait) -> None:
     page = show(write_run(*FIVE, scores=scores(wer=WER)))
     for key, expected in (("j", "b"), ("ArrowRight", "c"), ("k", "b"), ("ArrowLeft", "e"), ("k", "e")):
         page.keyboard.press(key)
-        wait_until(page, f"document.querySelector('#detail h2').textContent === '{expected}'")
+        wait_until(f"document.querySelector('#detail h2').textContent === '{expected}'")
     page.focus("#list")
     page.keyboard.press("End")
-    wait_until(page, "document.querySelector('#detail h2').textContent === 'd'")
+    wait_until("document.querySelector('#detail h2').textContent === 'd'")
     page.keyboard.press("/")
     page.keyboard.type("jk?")
     assert page.input_value("#search") == "jk?"  # while typing, keys are letters
@@ -204,7 +199,7 @@ def test_keys_lead_through_the_samples(show: Callable[..., Any], write_run: Writ
     assert "next sample" in page.text_content("#help")
 
 
-def test_the_address_names_the_sample(show: Callable[..., Any], write_run: Write) -> None:
+def test_the_address_names_the_sample(show: Show, write_run: Write, wait_until: Wait) -> None:
     run = write_run(*FIVE, {"id": "a/b?c#d %", "audio_seconds": None}, scores=scores(wer=WER))
     page = show(run, "#b")
     assert shown_id(page) == "b"
@@ -212,16 +207,16 @@ def test_the_address_names_the_sample(show: Callable[..., Any], write_run: Write
     page.keyboard.press("Escape")
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("k")
-    wait_until(page, "document.querySelector('#detail h2').textContent === 'a/b?c#d %'")
+    wait_until("document.querySelector('#detail h2').textContent === 'a/b?c#d %'")
     page.reload()
     assert shown_id(ready(page)) == "a/b?c#d %"
     page.evaluate("location.hash = '#3'")  # no id: the number
-    wait_until(page, "document.querySelector('#detail h2').textContent === 'b'")
+    wait_until("document.querySelector('#detail h2').textContent === 'b'")
     page.evaluate("location.hash = '#%E0%A4%A'")  # no text at all
     assert shown_id(page) == "b"
 
 
-def test_only_the_rows_in_sight_are_elements(show: Callable[..., Any], write_run: Write) -> None:
+def test_only_the_rows_in_sight_are_elements(show: Show, write_run: Write) -> None:
     lines = ({"id": f"u{number:05}", "scored": scored(0.0)} for number in range(20_000))
     page = show(write_run(*lines, scores=scores(wer=WER)))
     assert page.evaluate("document.querySelectorAll('*').length") < 600
@@ -232,7 +227,7 @@ def test_only_the_rows_in_sight_are_elements(show: Callable[..., Any], write_run
     page.wait_for_selector(".row:has-text('u00000')")
 
 
-def test_audio_plays_in_ranges_and_is_drawn(show: Callable[..., Any], write_run: Write, tmp_path: Path) -> None:
+def test_audio_plays_in_ranges_and_is_drawn(show: Show, write_run: Write, tmp_path: Path, wait_until: Wait) -> None:
     tone = write_tone(tmp_path / "tone.wav", duration_s=2, frequency_hz=1000)
     statuses = []
     run = write_run({"id": "a", "audio": [str(tone)]})
@@ -243,17 +238,17 @@ def test_audio_plays_in_ranges_and_is_drawn(show: Callable[..., Any], write_run:
     assert has_pixels(page, 0)
     assert has_pixels(page, 1)
     page.keyboard.press("Space")
-    wait_until(page, "document.querySelector('audio').currentTime > 0.1")
+    wait_until("document.querySelector('audio').currentTime > 0.1")
     page.keyboard.press("Space")
     assert page.evaluate("document.querySelector('audio').paused")
     box = page.locator(".picture").bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 20)
     assert page.evaluate("document.querySelector('audio').currentTime") == pytest.approx(1, abs=0.05)
-    wait_until(page, "Math.abs(parseFloat(document.querySelector('.cursor').style.left) - 50) < 3")
+    wait_until("Math.abs(parseFloat(document.querySelector('.cursor').style.left) - 50) < 3")
     assert 206 in statuses
 
 
-def test_a_tone_is_bright_in_its_mel_band(show: Callable[..., Any], write_run: Write, tmp_path: Path) -> None:
+def test_a_tone_is_bright_in_its_mel_band(show: Show, write_run: Write, tmp_path: Path) -> None:
     tone = write_tone(tmp_path / "tone.flac", duration_s=1, frequency_hz=1000, sample_rate_hz=44_100)
     page = show(write_run({"id": "a", "audio": [str(tone)]}))
     page.wait_for_selector(".picture[data-drawn]")
@@ -269,9 +264,7 @@ def test_a_tone_is_bright_in_its_mel_band(show: Callable[..., Any], write_run: W
     assert bands[1] < 0.3
 
 
-def test_audio_that_is_not_here_is_said(
-    show: Callable[..., Any], write_run: Write, tmp_path: Path, problems: list[str]
-) -> None:
+def test_audio_that_is_not_here_is_said(show: Show, write_run: Write, tmp_path: Path, problems: list[str]) -> None:
     page = show(write_run({"id": "a", "audio": [str(tmp_path / "gone.wav")]}))
     page.wait_for_selector("text=audio not here")
     assert "no file, expected an audio file" in page.text_content(".clip")
@@ -279,7 +272,7 @@ def test_audio_that_is_not_here_is_said(
     problems.clear()
 
 
-def test_a_static_page_plays_and_draws_from_disk(page: Any, write_run: Write, tmp_path: Path) -> None:
+def test_a_static_page_plays_and_draws_from_disk(page: Any, write_run: Write, tmp_path: Path, wait_until: Wait) -> None:
     tone = write_tone(tmp_path / "tone.wav", duration_s=2)
     run = write_run(
         {"id": "a", "audio": [str(tone), str(tone)], "spans": [[0.5, 1.0], [0, None]]},
@@ -291,22 +284,24 @@ def test_a_static_page_plays_and_draws_from_disk(page: Any, write_run: Write, tm
     tone.unlink()
     page.goto(written.as_uri())
     ready(page).wait_for_selector(".picture[data-drawn]")
-    wait_until(page, "document.querySelectorAll('.picture[data-drawn]').length === 2")
+    wait_until("document.querySelectorAll('.picture[data-drawn]').length === 2")
     lengths = page.eval_on_selector_all("audio", "all => all.map(one => one.duration)")
     assert lengths == pytest.approx([1, 2])
     assert has_pixels(page, 1)
     page.keyboard.press("Space")
-    wait_until(page, "document.querySelector('audio').currentTime > 0.1")
+    wait_until("document.querySelector('audio').currentTime > 0.1")
     page.keyboard.press("j")
     page.wait_for_selector("text=no file, expected an audio file")
 
 
-def test_the_report_s_page_plays_audio_from_its_place(page: Any, write_run: Write, tmp_path: Path) -> None:
+def test_the_report_s_page_plays_audio_from_its_place(
+    page: Any, write_run: Write, tmp_path: Path, wait_until: Wait
+) -> None:
     tone = write_tone(tmp_path / "a tone #1 %41?.wav", duration_s=2)
     run = write_run({"id": "a", "audio": [str(tone)], "spans": [[0.5, 1.0]]}, scores=scores(wer=WER))
     page.goto(write_sample_page(run, tmp_path / "report" / "toy").as_uri())
     ready(page).keyboard.press("Space")
-    wait_until(page, "document.querySelector('audio').currentTime > 0.6")
+    wait_until("document.querySelector('audio').currentTime > 0.6")
     assert "otoscope view RUN" in page.text_content(".clip")
 
 
@@ -327,20 +322,22 @@ def web_server(tmp_path: Path) -> Iterator[str]:
     server.server_close()
 
 
-def test_any_web_server_can_give_out_the_pages(page: Any, web_server: str, write_run: Write, tmp_path: Path) -> None:
+def test_any_web_server_can_give_out_the_pages(
+    page: Any, web_server: str, write_run: Write, tmp_path: Path, wait_until: Wait
+) -> None:
     tone = write_tone(tmp_path / "tone.wav", duration_s=2)
     run = write_run({"id": "a", "audio": [str(tone)]}, scores=scores(wer=WER))
     write_static_page(RunDirectory(run), tmp_path / "site")
     page.goto(f"{web_server}/site/")
     ready(page).wait_for_selector(".picture[data-drawn]")
     page.keyboard.press("Space")
-    wait_until(page, "document.querySelector('audio').currentTime > 0.1")
+    wait_until("document.querySelector('audio').currentTime > 0.1")
     write_sample_page(run, tmp_path / "report")
     page.goto(f"{web_server}/report/")
     ready(page).wait_for_selector("text=this page holds no audio; otoscope view RUN shows it")
 
 
-def test_hostile_texts_stay_text(page: Any, write_run: Write, tmp_path: Path) -> None:
+def test_hostile_texts_stay_text(page: Any, write_run: Write, tmp_path: Path, wait_until: Wait) -> None:
     lines = [
         {
             "id": text,
@@ -380,7 +377,7 @@ def test_hostile_texts_stay_text(page: Any, write_run: Write, tmp_path: Path) ->
     page.evaluate("document.activeElement.blur()")
     page.evaluate("location.hash = '#0'")
     for text in HOSTILE:
-        wait_until(page, "text => document.querySelector('#detail h2').textContent === text", text)
+        wait_until("text => document.querySelector('#detail h2').textContent === text", text)
         texts = page.eval_on_selector_all("#detail .part > .text", "all => all.map(one => one.textContent)")
         assert texts.count(text) == 3  # reference, output, prompt
         assert f"answer {text}" in texts
@@ -391,7 +388,7 @@ def test_hostile_texts_stay_text(page: Any, write_run: Write, tmp_path: Path) ->
     assert page.locator("img, svg, textarea, iframe").count() == 0
 
 
-def test_no_text_turns_its_surroundings_round(show: Callable[..., Any], write_run: Write) -> None:
+def test_no_text_turns_its_surroundings_round(show: Show, write_run: Write) -> None:
     page = show(
         write_run(
             {"id": "\u202eabc", "hypothesis": "\u202ed", "scored": scored(0.5)}, {"id": "z"}, scores=scores(wer=WER)
@@ -405,7 +402,7 @@ def test_no_text_turns_its_surroundings_round(show: Callable[..., Any], write_ru
     assert edges == sorted(edges)
 
 
-def test_a_text_of_1_mb_is_cut_and_shown_on_request(show: Callable[..., Any], write_run: Write) -> None:
+def test_a_text_of_1_mb_is_cut_and_shown_on_request(show: Show, write_run: Write) -> None:
     text = "word " * 200_000
     page = show(write_run({"id": "a", "hypothesis": text}))
     assert len(page.text_content("#detail")) < 20_000
@@ -426,7 +423,7 @@ def test_a_text_of_1_mb_is_cut_and_shown_on_request(show: Callable[..., Any], wr
     assert slowest < 1000
 
 
-def test_the_difference_is_drawn_as_it_was_counted(show: Callable[..., Any], write_run: Write) -> None:
+def test_the_difference_is_drawn_as_it_was_counted(show: Show, write_run: Write, wait_until: Wait) -> None:
     edits = [["=", "the cat", "the cat"], ["s", "sat", "sit"], ["d", "on", ""], ["i", "", "um"]]
     characters = [["=", "今天", "今天"], ["s", "天", "田"], ["i", "", " "], ["d", "气", ""]]
     page = show(
@@ -444,12 +441,12 @@ def test_the_difference_is_drawn_as_it_was_counted(show: Callable[..., Any], wri
     )
     assert lines == ["line-through", "underline", "line-through", "underline"]
     page.keyboard.press("j")
-    wait_until(page, "document.querySelector('.difference').textContent === '今天天田␣气'")
+    wait_until("document.querySelector('.difference').textContent === '今天天田␣气'")
     page.keyboard.press("j")
     page.wait_for_selector(".difference", state="detached")
 
 
-def test_classes_that_are_taken_for_each_other_stand_in_a_table(show: Callable[..., Any], write_run: Write) -> None:
+def test_classes_that_are_taken_for_each_other_stand_in_a_table(show: Show, write_run: Write) -> None:
     confusion = {"labels": ["tap", "kettle"], "counts": [[3, 1, 0], [0, 2, 2]]}
     page = show(write_run({"id": "a"}, scores=scores(accuracy={**ACCURACY, "confusion": confusion})))
     page.click("summary:text('Confusion matrix')")
@@ -459,7 +456,7 @@ def test_classes_that_are_taken_for_each_other_stand_in_a_table(show: Callable[.
     assert heads[1:] == ["tap", "kettle", "no label"]
 
 
-def test_a_run_without_scores_has_a_page(show: Callable[..., Any], write_run: Write) -> None:
+def test_a_run_without_scores_has_a_page(show: Show, write_run: Write) -> None:
     run = write_run({"id": "a"}, {"id": "b"})
     (run / "run.json").unlink()
     page = show(run)
@@ -468,7 +465,7 @@ def test_a_run_without_scores_has_a_page(show: Callable[..., Any], write_run: Wr
 
 
 def test_a_phone_shows_the_page_without_scrolling_sideways(
-    show: Callable[..., Any], write_run: Write, page: Any, problems: list[str]
+    show: Show, write_run: Write, page: Any, problems: list[str], wait_until: Wait
 ) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
     by = {"speaker": {f"speaker {number}": {**WER, "n": 2} for number in range(5)}}
@@ -484,7 +481,7 @@ def test_a_phone_shows_the_page_without_scrolling_sideways(
         summary.click()
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.click(".row >> nth=3")
-    wait_until(page, "document.querySelector('#detail h2').textContent === 'a'")
+    wait_until("document.querySelector('#detail h2').textContent === 'a'")
     assert page.locator("#detail h2").bounding_box()["y"] < 300
     page.wait_for_selector("#detail :text('audio not here')")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
@@ -492,9 +489,7 @@ def test_a_phone_shows_the_page_without_scrolling_sideways(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_all_texts_stand_out_from_their_ground(
-    scheme: str, show: Callable[..., Any], write_run: Write, page: Any
-) -> None:
+def test_all_texts_stand_out_from_their_ground(scheme: str, show: Show, write_run: Write, page: Any) -> None:
     page.emulate_media(color_scheme=scheme)
     edits = [["=", "the", "the"], ["s", "sat", "sit"], ["d", "on", ""], ["i", "", "um"]]
     show(
