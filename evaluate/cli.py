@@ -609,7 +609,11 @@ def _shown(value: Any) -> str:
     type=click.Choice(EXPORTS),
     help="Also write the scores as others read them, into exports/ (repeatable).",
 )
-@click.option("--radar", metavar="NAME", help="Only redraw a paper's radar chart, such as qwen-audio; needs no runs.")
+@click.option(
+    "--radar",
+    metavar="NAME",
+    help="Only redraw a paper's radar chart, such as qwen-audio, with the runs of --models on its axes; needs no runs.",
+)
 @_JSON
 def report_command(
     results_dir: Path, out: Path | None, models: str | None, exports: tuple[str, ...], radar: str | None, as_json: bool
@@ -622,17 +626,17 @@ def report_command(
     \b
     Examples:
       otoscope report --out site --models whisper,qwen --export model-index
-      otoscope report --radar qwen-audio
+      otoscope report --radar qwen-audio --out figure
     """
     from evaluate.report import write_published_radar, write_report
 
     out = out or results_dir / "report"
+    names = [name.strip() for name in (models or "").split(",") if name.strip()]
     if radar is not None:
-        if models or exports:
-            raise RequestError("--radar draws published figures alone; leave --models and --export out")
-        written = write_published_radar(results_dir, out, radar)
+        if exports:
+            raise RequestError("--radar draws one chart; leave --export out, or --radar")
+        written = write_published_radar(results_dir, out, radar, models=names)
     else:
-        names = [name.strip() for name in (models or "").split(",") if name.strip()]
         written = write_report(results_dir, out, models=names, exports=exports, notice=notice)
     if as_json:
         _print_json([str(path) for path in written])
@@ -668,15 +672,15 @@ def view_command(run_dir: Path, folder: Path | None, port: int, opens: bool) -> 
       otoscope view results/runs/whisper_base/aishell1/test/0123456789ab
       otoscope view results/runs/whisper_base/aishell1/test/0123456789ab --static site
     """
-    from evaluate.report.samples import require_run
+    from evaluate.report.sample_page.page import require_run
 
     run = require_run(run_dir)
     if folder is None:
-        from evaluate.report.viewer import serve
+        from evaluate.report.sample_page.server import serve
 
         serve(run, port=port, opens=opens, say=click.echo)
     else:
-        from evaluate.report.static_page import write_static_page
+        from evaluate.report.sample_page.static import write_static_page
 
         page, num_absent = write_static_page(run, folder)
         click.echo(str(page))
@@ -765,9 +769,9 @@ def regression_command(
     if tolerance is not None:
         raise RequestError("--tolerance is stated when a baseline is written; add --update, or edit the file")
     from evaluate.regression import check_baseline
-    from evaluate.report.github import annotations, append_summary, is_github, without_commands
-    from evaluate.report.junit import write_junit
-    from evaluate.report.pull_request import summarize_checks
+    from evaluate.report.regression.github import annotations, append_summary, is_github, without_commands
+    from evaluate.report.regression.junit import write_junit
+    from evaluate.report.regression.pull_request import summarize_checks
     from evaluate.tables import print_checks
 
     checks = check_baseline(baseline, results_dir)

@@ -9,14 +9,14 @@ from evaluate.errors import RequestError
 from evaluate.page_data import has_page_data
 from evaluate.report.charts import draw_radar, save_figure
 from evaluate.report.exports import write_exports
-from evaluate.report.figures import write_charts
+from evaluate.report.figures import measured_scores, write_charts
 from evaluate.report.leaderboard.board import make_boards
 from evaluate.report.leaderboard.csv_table import to_csv
 from evaluate.report.leaderboard.latex import to_latex
 from evaluate.report.leaderboard.markdown import to_markdown
 from evaluate.report.leaderboard.page import to_html
 from evaluate.report.published import load_published, load_radar, published_dir
-from evaluate.report.samples import write_sample_page
+from evaluate.report.sample_page.page import write_sample_page
 from evaluate.results import RunDirectory, find_scores
 
 MADE_UP_BYTES = 40_000_000  # of logs that a report reads at most, where scoring left nothing for a page
@@ -73,17 +73,25 @@ def write_report(
     ]
 
 
-def write_published_radar(results_dir: Path, out: Path, name: str) -> list[Path]:
-    """Redraw the radar chart of a paper from its published figures; needs no runs.
+def write_published_radar(results_dir: Path, out: Path, name: str, *, models: Sequence[str] = ()) -> list[Path]:
+    """Redraw the radar chart of a paper from its published figures, with runs on its axes where models are named.
+
+    Args:
+        results_dir: Where runs live; none are needed where no models are named.
+        out: Folder to write into.
+        name: Of the chart.
+        models: Parts of the names of models whose runs are drawn too.
 
     Returns:
         The files written.
 
     Raises:
-        RequestError: No published file of that name holds a chart.
+        RequestError: No published file of that name holds a chart, or no run is of such a model.
     """
-    radar = load_radar(published_dir(results_dir), name)
-    return save_figure(draw_radar(radar.axes, radar.series, title=radar.title, notes=radar.notes), out, "radar")
+    own, said = measured_scores(find_scores(results_dir), models, protocol=name) if models else ([], [])
+    radar = load_radar(published_dir(results_dir), name, own)
+    figure = draw_radar(radar.axes, radar.series, title=radar.title, notes=[*radar.notes, *said])
+    return save_figure(figure, out, "radar")
 
 
 def _address(page: Path, out: Path) -> str:

@@ -1,7 +1,7 @@
 """Which charts a report has, and what stands in them: from the board and the scores to `evaluate.report.charts`."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,9 @@ from evaluate.report.charts import (
     draw_radar,
     save_figure,
 )
-from evaluate.report.leaderboard.board import Board, Cell, Column, Document, Line
+from evaluate.report.leaderboard.board import SAMPLE_SPLIT, Board, Cell, Column, Document, Line
+from evaluate.report.published import PublishedScore
+from evaluate.report.systems import is_whole, newest_runs
 from evaluate.scores import DURATION
 
 MAX_RUNS = 4  # in a radar and along durations: more lines than that nobody follows
@@ -75,20 +77,67 @@ def write_charts(board: Board, documents: Sequence[Document], out: Path, *, mode
 def _chosen_lines(board: Board, models: Sequence[str]) -> tuple[list[Line], list[str]]:
     """Return the lines that stand in charts for a few, and what is to be said of the others."""
     if models:
-        chosen: dict[str, Line] = {}
-        for name in models:
-            found = [line for line in board.lines if name.casefold() in line.name.casefold()]
-            exact = [line for line in found if line.name == name]
-            if not found:
-                names = ", ".join(line.name for line in board.lines)
-                raise RequestError(f"--models {name!r} is part of no name in the leaderboard; there are: {names}")
-            chosen |= {f"{line.is_published} {line.name}": line for line in exact or found}
-        return list(chosen.values()), []
+        names = {name for part in models for name in _matching(part, [line.name for line in board.lines])}
+        return [line for line in board.lines if line.name in names], []
     runs = sorted(board.runs, key=_num_missing)[:MAX_RUNS]  # stable: the board's order decides among equals
     published = [line for line in board.lines if line.is_published and _num_missing(line) <= len(line.cells) - MIN_AXES]
     left_out = len(board.runs) - len(runs)
     notes = [f"{left_out} further runs are left out; --models chooses."] if left_out > 0 else []
     return [*runs, *sorted(published, key=_num_missing)[:MAX_PUBLISHED]], notes
+
+
+def measured_scores(
+    documents: Sequence[Document], models: Sequence[str], *, protocol: str
+) -> tuple[list[PublishedScore], list[str]]:
+    """Return what runs measured in the form of published figures, to stand beside these, and what is to be said of it.
+
+    Of a system's several runs of one split, that of the paper's protocol counts, then that of most samples. Clips that
+    come with the project are left out.
+
+    Args:
+        documents: Scores documents, oldest first, each with its `run_dir`.
+        models: Parts of the names of models.
+        protocol: Of the paper.
+
+    Raises:
+        RequestError: A name is part of no model's.
+    """
+    scores: dict[tuple[str, str, str, str], PublishedScore] = {}
+    partial = set()
+    runs = newest_runs([one for one in documents if one["split"] != SAMPLE_SPLIT])
+    names = {system: system.label(runs) for system in runs}
+    chosen = {name for part in models for name in _matching(part, list(names.values()))}
+    for system, of_system in runs.items():
+        if names[system] not in chosen:
+            continue
+        for run in sorted(of_system, key=lambda one: (one.get("protocol") == protocol, one["n_total"])):
+            if not is_whole(run):
+                partial.add(f"{run['task']}:{run['split']}")
+            for metric, score in run["metrics"].items():
+                if score["value"] is not None:
+                    scores[names[system], run["task"], run["split"], metric] = PublishedScore(
+                        model=names[system],
+                        task=run["task"],
+                        split=run["split"],
+                        metric=metric,
+                        value=score["value"],
+                        higher_is_better=score["higher_is_better"],
+                        protocol=run.get("protocol") or "",
+                        source=run["run_dir"],
+                    )
+    return list(scores.values()), list(_partial_note(partial))
+
+
+def _matching(part: str, names: Sequence[str]) -> list[str]:
+    """Return the name that is this, or else those that hold it, whatever the case.
+
+    Raises:
+        RequestError: There is none.
+    """
+    found = [name for name in names if name == part] or [name for name in names if part.casefold() in name.casefold()]
+    if not found:
+        raise RequestError(f"--models {part!r} is part of no model's name; there are: {', '.join(names) or 'none'}")
+    return found
 
 
 def _num_missing(line: Line) -> int:
@@ -122,14 +171,13 @@ def _radar(board: Board, lines: Sequence[Line], notes: Sequence[str], out: Path)
 
 
 def _partial_notes(board: Board, lines: Sequence[Line]) -> Iterator[str]:
-    partial = {
-        f"{column.task}:{column.split}"
-        for line in lines
-        for column, cell in zip(board.columns, line.cells, strict=True)
-        if cell is not None and cell.is_partial
-    }
-    if partial:
-        yield f"Partial corpora: {', '.join(sorted(partial))}."
+    cells = [(column, cell) for line in lines for column, cell in zip(board.columns, line.cells, strict=True)]
+    return _partial_note({f"{column.task}:{column.split}" for column, cell in cells if cell and cell.is_partial})
+
+
+def _partial_note(splits: Collection[str]) -> Iterator[str]:
+    if splits:
+        yield f"Partial corpora: {', '.join(sorted(splits))}."
 
 
 def _value(cell: Cell | None) -> float | None:

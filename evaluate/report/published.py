@@ -57,12 +57,13 @@ def load_published(folder: Path) -> list[PublishedScore]:
     return [score for path in sorted(folder.glob("*.yaml")) for score in _read(path)[1]]
 
 
-def load_radar(folder: Path, name: str) -> PublishedRadar:
+def load_radar(folder: Path, name: str, own: Sequence[PublishedScore] = ()) -> PublishedRadar:
     """Return the radar chart of one file.
 
     Args:
         folder: Of published figures.
         name: Of the file, without its ending.
+        own: Scores that were measured, to be drawn on the same axes, a series for each model.
 
     Raises:
         RequestError: No file of that name holds a chart.
@@ -78,7 +79,7 @@ def load_radar(folder: Path, name: str) -> PublishedRadar:
     radar = document["radar"]
     try:
         scores = scores + [score for other in radar.get("also", []) for score in files[other][2]]
-        return _radar_of(radar, scores, document["source"])
+        return _radar_of(radar, scores, document, own)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise RunDamagedError(f"{path}: not a radar chart of its cells ({error!r}); restore the file") from error
 
@@ -92,9 +93,15 @@ def _read(path: Path) -> tuple[dict[str, Any], list[PublishedScore]]:
         raise RunDamagedError(f"{path}: not a table of published figures ({error!r}); restore the file") from error
 
 
-def _radar_of(radar: Mapping[str, Any], scores: Sequence[PublishedScore], source: str) -> PublishedRadar:
+def _radar_of(
+    radar: Mapping[str, Any],
+    scores: Sequence[PublishedScore],
+    document: Mapping[str, Any],
+    own: Sequence[PublishedScore],
+) -> PublishedRadar:
+    _refuse_strange_cells(radar, scores)
     named = {row for series in radar["series"] for row in series.get("rows", [])}
-    series, notes = [], [f"Published figures: {source}."]
+    series, notes = [], [f"Published figures: {document['source']}."]
     for one in radar["series"]:
         others = {score.model for score in scores} - named - set(radar.get("left_out", []))
         rows = others if one.get("best_of_others") else set(one["rows"])
@@ -106,6 +113,11 @@ def _radar_of(radar: Mapping[str, Any], scores: Sequence[PublishedScore], source
             if len({score.model for score in axis_cells if score}) > 1:
                 label = " ".join(axis["label"].split("\n")[:-1])
                 notes.append(f"{label}: {one['name']} takes the best system of each split.")
+    for model in dict.fromkeys(score.model for score in own):
+        cells = [_cells_of(axis, {model}, own) for axis in radar["axes"]]
+        series.append(RadarSeries(model, tuple(map(_mean, cells))))
+        if any(cell and cell.protocol != document["protocol"] for axis_cells in cells for cell in axis_cells):
+            notes.append(f"{model}: scored, at least in part, otherwise than by protocol {document['protocol']}.")
     axes = tuple(
         RadarAxis(
             label=axis["label"],
@@ -129,10 +141,16 @@ def _candidates(
     axis: Mapping[str, Any], split: str, models: Collection[str], scores: Sequence[PublishedScore]
 ) -> Iterator[PublishedScore]:
     wanted = (axis["task"], axis["metric"], split)
-    cells = [score for score in scores if (score.task, score.metric, score.split) == wanted]
-    if not cells:
-        raise KeyError(wanted)  # a name that no table has: not the same as a cell that is empty
-    return (score for score in cells if score.model in models)
+    return (score for score in scores if score.model in models and (score.task, score.metric, score.split) == wanted)
+
+
+def _refuse_strange_cells(radar: Mapping[str, Any], scores: Sequence[PublishedScore]) -> None:
+    """Raise where an axis is of cells that no table has, which is not the same as cells that are empty."""
+    there = {(score.task, score.metric, score.split) for score in scores}
+    for axis in radar["axes"]:
+        for split in axis["splits"]:
+            if (axis["task"], axis["metric"], split) not in there:
+                raise KeyError((axis["task"], axis["metric"], split))
 
 
 def _goodness(score: PublishedScore) -> float:

@@ -21,8 +21,8 @@ from evaluate.compare import compare_runs
 from evaluate.metrics import create_metric
 from evaluate.metrics.base import Judged, MetricSettings
 from evaluate.regression import Check, check_baseline
-from evaluate.report.github import annotations
-from evaluate.report.pull_request import MAX_CHARACTERS, summarize_checks
+from evaluate.report.regression.github import annotations
+from evaluate.report.regression.pull_request import MAX_CHARACTERS, summarize_checks
 from evaluate.sample_scores import write_sample_scores
 from evaluate.scores import count_samples, score_rows
 from evaluate.statistics import Bootstrap

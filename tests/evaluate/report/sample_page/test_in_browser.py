@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from evaluate.page_data import ensure_page_data, write_page_data
-from evaluate.report.samples import write_sample_page
-from evaluate.report.static_page import write_static_page
-from evaluate.report.viewer import ViewerServer
+from evaluate.report.sample_page.page import write_sample_page
+from evaluate.report.sample_page.server import ViewerServer
+from evaluate.report.sample_page.static import write_static_page
 from evaluate.results import RunDirectory
 from evaluate.testing import write_tone
 

@@ -1,7 +1,6 @@
 import csv
 import io
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from evaluate.report.leaderboard.markdown import to_markdown
 from evaluate.report.leaderboard.page import to_html
 from evaluate.report.published import load_published, published_dir
 
-Command = Callable[..., Any]
 PUBLISHED = load_published(published_dir(Path("nowhere")))
 
 
@@ -258,9 +256,3 @@ def test_the_csv_holds_every_metric_unrounded_and_published_figures_as_fractions
 def test_a_cell_that_a_spreadsheet_would_run_gets_an_apostrophe(start: str) -> None:
     [row] = rows_of([document(model=f"{start}cmd|'/c calc'!A1")])
     assert row["model"] == f"'{start}cmd|'/c calc'!A1"
-
-
-def test_no_runs_are_a_wrong_request(otoscope: Command, tmp_path: Path) -> None:
-    result = otoscope("report", "--results-dir", tmp_path)
-    assert result.status == 2
-    assert "no scored runs there; otoscope eval makes them" in result.stderr

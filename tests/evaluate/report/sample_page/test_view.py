@@ -17,9 +17,9 @@ import soundfile
 
 from evaluate.errors import AudioDecodeError, RunDamagedError
 from evaluate.page_data import ensure_page_data, is_made_from, made_from, read_sample
-from evaluate.report.clips import clip_refs, open_clip
-from evaluate.report.samples import sample_page, write_sample_page
-from evaluate.report.viewer import ViewerServer, serve
+from evaluate.report.sample_page.clips import clip_refs, open_clip
+from evaluate.report.sample_page.page import sample_page, write_sample_page
+from evaluate.report.sample_page.server import ViewerServer, serve
 from evaluate.results import RunDirectory
 from evaluate.testing import write_tone
 from evaluate.types import AudioRef
@@ -181,7 +181,7 @@ def test_a_bug_in_the_server_is_not_hushed_up(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr("evaluate.report.viewer.sample_page", broken)
+    monkeypatch.setattr("evaluate.report.sample_page.server.sample_page", broken)
     with pytest.raises(http.client.RemoteDisconnected, match="closed"):
         served.get("")
     assert "ZeroDivisionError: a bug" in capfd.readouterr().err

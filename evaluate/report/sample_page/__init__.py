@@ -1,0 +1,1 @@
+"""The sample page of a run: made, served, or written as a folder."""
