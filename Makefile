@@ -28,7 +28,7 @@ eval: $(READY)  ## evaluate a model: TASK=… MODEL=… [SPLIT=…] [LIMIT=n] [A
 	@test -n '$(TASK)' || { echo "error: no task named; make eval TASK=aishell1 MODEL=whisper:openai/whisper-base" >&2; exit 2; }
 	@$(BIN)/otoscope eval --task '$(SPEC)' $(if $(MODEL),--model '$(MODEL)') $(if $(LIMIT),--limit '$(LIMIT)') $(ARGS)
 
-report: $(READY)  ## leaderboard from results/
+report: $(READY)  ## leaderboard, charts and sample pages from results/
 	@$(BIN)/otoscope report $(ARGS)
 
 # Until a model and clips come with the project, recorded answers are scored anew: normalisers, metrics, runner and
