@@ -772,7 +772,7 @@ def regression_command(
     from evaluate.report.regression.github import annotations, append_summary, is_github, without_commands
     from evaluate.report.regression.junit import write_junit
     from evaluate.report.regression.pull_request import summarize_checks
-    from evaluate.tables import print_checks
+    from evaluate.report.regression.table import print_checks
 
     checks = check_baseline(baseline, results_dir)
     if as_json:

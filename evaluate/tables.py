@@ -1,8 +1,7 @@
 """Tables in the terminal: scores after a run, names of tasks, models and metrics. Numbers are rounded only here."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -10,14 +9,8 @@ from rich.text import Text
 
 from evaluate.lines import one_line
 
-if TYPE_CHECKING:
-    from evaluate.regression import Check
-
 SMALL = 10.0
 MAX_SHOWN = 200  # characters of an answer
-MAX_NEW = 10  # runs that are named where a baseline lacks them
-CHECK_COLUMNS = ("task", "model", "metric", "baseline", "found", "difference (95 % interval)", "allowed", "outcome")
-NUM_NAMES = 3  # the first columns, which hold names; the last holds words, those between numbers
 MIN_WIDTH = 110  # where the output is no terminal, rich assumes 80 columns and wraps
 
 
@@ -138,54 +131,6 @@ def _format_count(document: dict[str, Any]) -> str:
     coverage = document.get("coverage") or {}
     size = coverage.get("official") or coverage.get("found") or document["n_total"]
     return str(document["n_total"]) if document["n_total"] == size else f"{document['n_total']} of {size}"
-
-
-def print_checks(checks: Sequence["Check"]) -> None:
-    """Print the outcome of a regression check."""
-    rows = [check_cells(check) for check in checks if check.outcome != "new"]
-    print_table("Regression check", CHECK_COLUMNS, rows, numeric=CHECK_COLUMNS[NUM_NAMES:-1])
-    for note in (*check_notes(checks), check_verdict(checks)):
-        print_note(note)
-
-
-def check_cells(check: "Check") -> list[str]:
-    """Return a check as a row of a table for people."""
-    is_rate = check.is_rate
-    word = check.outcome.replace("-", " ")
-    told = check.problem if check.outcome != "regressed" else ""  # the numbers stand in the row
-    difference = format_difference(check.difference, is_rate=is_rate).removesuffix(" points")
-    interval = format_interval(check.ci, is_rate=is_rate, signed=True)
-    return [
-        one_line(f"{check.task}:{check.split}"),
-        one_line(check.system),
-        one_line(f"{check.metric} {check.arrow}"),
-        format_value(check.expected, is_rate=is_rate),
-        format_value(check.found, is_rate=is_rate),
-        f"{difference}{f' ({interval})' if check.ci else ''}",
-        "–" if check.tolerance is None else format_amount(check.tolerance, is_rate=is_rate),
-        one_line(": ".join(filter(None, (word, told or check.note)))),
-    ]
-
-
-def check_notes(checks: Sequence["Check"]) -> Iterator[str]:
-    """Yield what stands beneath the table of a regression check: runs that are new."""
-    added = [f"{check.task}:{check.split} {check.system}" for check in checks if check.outcome == "new"]
-    if added:
-        shown = ", ".join(added[:MAX_NEW]) + (", …" if len(added) > MAX_NEW else "")
-        yield one_line(f"not in the baseline, --update adds them: {len(added)} ({shown})")
-
-
-def check_verdict(checks: Sequence["Check"]) -> str:
-    """Return whether a regression check passed, and how many scores came out how."""
-    compared = [check for check in checks if check.outcome != "new"]
-    counts = Counter(check.outcome.replace("-", " ") for check in compared if check.outcome != "passed")
-    verdict = "passed" if all(check.passed for check in checks) else "failed"
-    return ", ".join(
-        [
-            f"{verdict}: {len(compared)} score{'s' * (len(compared) != 1)}",
-            *(f"{n} {what}" for what, n in counts.items()),
-        ]
-    )
 
 
 def print_comparison(comparison: dict[str, Any]) -> None:

@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 
 from evaluate import __version__
 from evaluate.regression import Check
+from evaluate.report.regression.table import CHECK_COLUMNS, check_cells
 from evaluate.results import now
-from evaluate.tables import CHECK_COLUMNS, check_cells
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

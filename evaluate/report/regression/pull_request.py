@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from evaluate.regression import Check
 from evaluate.report.markdown import escape, table_row
-from evaluate.tables import CHECK_COLUMNS, NUM_NAMES, check_cells, check_notes, check_verdict
+from evaluate.report.regression.table import CHECK_COLUMNS, NUM_NAMES, check_cells, check_notes, check_verdict
 
 MAX_CHARACTERS = 60_000  # a comment on GitHub holds 65,536, a job's summary 1 MiB
 FEW = 10  # scores that passed are folded away where there are more
