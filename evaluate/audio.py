@@ -137,6 +137,8 @@ def load_waveform(ref: AudioRef, *, sample_rate_hz: int) -> NDArray[np.float32]:
     wanted = min(round(span_s * info.sample_rate_hz), info.num_frames - first)
     if wanted < 1:
         raise AudioDecodeError(f"{ref.path}: the span of {span_s:g} s holds not one frame at {info.sample_rate_hz} Hz")
+    if ref.is_silent:
+        return np.zeros(max(1, round(wanted * sample_rate_hz / info.sample_rate_hz)), dtype=np.float32)
     frames = _read_frames(ref.path, first, wanted)  # (num_frames, num_channels)
     if len(frames) < wanted:
         raise AudioDecodeError(

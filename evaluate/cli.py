@@ -187,6 +187,11 @@ def cli() -> None:
 )
 @_PTB
 @_SPICE_SCORES
+@click.option(
+    "--probe",
+    type=click.Choice(["silence", "shuffle"]),
+    help="Replace the audio, by silence or another sample's: does the model listen? The report shows the gap.",
+)
 @click.option("--fresh", is_flag=True, help="Start over instead of going on.")
 @click.option("--keep-failed", is_flag=True, help="Do not try failed samples again.")
 @click.option(
@@ -218,6 +223,7 @@ def eval_command(
     seed: int,
     ptb: Literal["python", "java"],
     spice_scores: Path | None,
+    probe: str | None,
     fresh: bool,
     keep_failed: bool,
     allow_failures: int,
@@ -254,6 +260,7 @@ def eval_command(
         scoring=ScoringOptions(ptb=ptb, spice_scores=spice_scores),
         runner=RunnerSettings(max_batch_seconds=max_batch_seconds, decode_workers=decode_workers),
         model_arguments=model_arguments,
+        probe=probe or "",
     )
     model = create_model(model_spec, device=device, dtype=dtype, arguments=model_arguments)
     source = SelectionSettings(

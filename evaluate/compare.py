@@ -3,6 +3,7 @@
 Both runs answered the same samples, so everything is paired: see `evaluate.paired`.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,10 @@ def compare_runs(first: Path, second: Path, *, seed: int = 0, num_changed: int =
         "task": documents[0]["task"],
         "split": documents[0]["split"],
         "runs": [
-            {field: document.get(field, {}) for field in ("model", "generation", "clip_policy", "run_dir")}
+            {
+                "name": name_of(document),
+                **{field: document.get(field, {}) for field in ("model", "generation", "clip_policy", "run_dir")},
+            }
             for document in documents
         ],
         "primary": primary,
@@ -71,6 +75,12 @@ def compare_runs(first: Path, second: Path, *, seed: int = 0, num_changed: int =
         if name == primary:
             comparison |= _changes(metric, samples, counted[name], num_changed)
     return comparison
+
+
+def name_of(document: Mapping[str, Any]) -> str:
+    """Return what a run is called: its model, and the probe where it is one."""
+    probe = document.get("probe")
+    return f"{document['model']} (probe {probe})" if probe else str(document["model"])
 
 
 def _scores_of(folder: Path) -> dict[str, Any]:

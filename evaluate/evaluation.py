@@ -14,6 +14,7 @@ from evaluate.errors import CorpusError, RequestError
 from evaluate.model import ModelAdapter
 from evaluate.page_data import ensure_page_data
 from evaluate.prediction_log import LogIndex, LogWriter, compact, index_log, mend_tail, read_predictions
+from evaluate.probes import probe_samples
 from evaluate.progress import progress_bar
 from evaluate.results import (
     SCHEMA,
@@ -50,6 +51,7 @@ class EvaluationSettings:
     scoring: ScoringOptions = field(default_factory=ScoringOptions)
     runner: RunnerSettings = field(default_factory=RunnerSettings)
     model_arguments: dict[str, str] = field(default_factory=dict)  # as typed
+    probe: str = ""  # one of evaluate.probes.PROBES; "": the samples are heard as they are
 
 
 class Evaluation:
@@ -69,6 +71,11 @@ class Evaluation:
 
     def run(self, selections: Sequence[Selection]) -> list[dict[str, Any]]:
         """Evaluate and score every selection; returns their scores documents, each with its `run_dir`."""
+        if self._settings.probe and self._model.sample_rate_hz is None:
+            raise RequestError(
+                f"--probe {self._settings.probe}: {self._model.name} hears nothing, so that taking its audio away "
+                "tells nothing; leave the option out"
+            )
         for selection in selections:
             self._options(selection.task)
             self._clips(selection.task).refuse_chunks(selection.task, selection.samples)
@@ -81,6 +88,9 @@ class Evaluation:
         task, split = selection.task, selection.split
         self._model.begin(task, split, selection.samples)
         facts = self._determinants(selection)
+        if self._settings.probe:
+            heard = probe_samples(selection.samples, self._settings.probe, seed=self._settings.seed)
+            selection = replace(selection, samples=heard)
         run = run_directory(
             self._settings.results_dir,
             model=self._model.name,
@@ -112,7 +122,14 @@ class Evaluation:
             "model_arguments": without_secrets(self._settings.model_arguments),
             "generation": self._options(selection.task).chosen(),
             **({"clip_policy": policy} if policy else {}),
+            **self._probe_facts(),
         }
+
+    def _probe_facts(self) -> dict[str, Any]:
+        """Return the probe, with the seed where it draws; {} where there is none."""
+        probe = self._settings.probe
+        seed = {"probe_seed": self._settings.seed} if probe == "shuffle" else {}
+        return {"probe": probe, **seed} if probe else {}
 
     def _require_audio(self, selection: Selection) -> None:
         """Raise where a model that hears gets a sample without a clip; only a chat may do without."""
@@ -265,6 +282,7 @@ class Evaluation:
             "corpus_fingerprint": record["corpus_fingerprint"],
             "coverage": record["coverage"],
             **self._clip_facts(run, selection),
+            **self._probe_facts(),
             **score_log(selection.task, judged, run, replace(self._settings.scoring, seed=self._settings.seed)),
         }
         write_json(run.scores, scores)

@@ -186,14 +186,21 @@ def read_json(path: Path) -> Any:
         ) from error
 
 
-def find_scores(results_dir: Path) -> list[dict[str, Any]]:
+def find_scores(results_dir: Path, *, probes: bool = False) -> list[dict[str, Any]]:
     """Return every scores document under a results folder, with its `run_dir`, oldest first.
+
+    Args:
+        results_dir: Where runs live.
+        probes: Whether to return those of probes (`evaluate.probes`), which are no scores of a model, and none else.
 
     Raises:
         RunDamagedError: A document is not JSON, or of another schema.
     """
     found = [read_scores(path) for path in sorted((results_dir / "runs").glob("*/*/*/*/scores.json"))]
-    return sorted(found, key=lambda document: str(document["created"]))
+    return sorted(
+        (document for document in found if bool(document.get("probe")) == probes),
+        key=lambda document: str(document["created"]),
+    )
 
 
 def read_scores(path: Path) -> dict[str, Any]:

@@ -108,6 +108,8 @@ def print_note(line: str) -> None:
 def _notes(document: dict[str, Any]) -> Iterator[str]:
     """Yield what a reader of the table should know, beside what it shows."""
     of = f"{document['task']}:{document['split']}: " if document["task"] else ""
+    if probe := document.get("probe"):
+        yield f"{of}PROBE, audio replaced ({probe}): no score of the model; otoscope report shows the gap"
     if policy := document.get("clip_policy"):
         said = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in policy.items())
         yield f"{of}{describe_clips(document['clip_counts']) or 'no clip was changed'} ({said})"
@@ -143,7 +145,7 @@ def print_comparison(comparison: dict[str, Any]) -> None:
         p_values = [found["p_value"], found.get("mcnemar_p_value")]
         shown = ["–" if p_value is None else f"{p_value:.4f}" for p_value in p_values]
         rows.append([f"{name} {arrow}", *values, format_interval(found["ci"], is_rate=is_rate), *shown])
-    models = [run["model"] for run in comparison["runs"]]
+    models = [run["name"] for run in comparison["runs"]]
     title = f"{comparison['task']}:{comparison['split']}, {comparison['n_samples']} samples: {models[0]} → {models[1]}"
     columns = ["metric", "first", "second", "difference", "95 % interval", "p (permutation)", "p (McNemar)"]
     print_table(title, columns, rows, numeric=columns[1:])

@@ -24,6 +24,7 @@ class AudioRef:
     path: Path
     start_s: float = 0.0
     duration_s: float | None = None  # None: to the end of the file
+    is_silent: bool = False  # heard as so many frames of zeros, see evaluate.probes
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from evaluate.report.leaderboard.csv_table import to_csv
 from evaluate.report.leaderboard.latex import to_latex
 from evaluate.report.leaderboard.markdown import to_markdown
 from evaluate.report.leaderboard.page import to_html
+from evaluate.report.leaderboard.probes import make_probe_lines
 from evaluate.report.published import load_published, load_radar, published_dir
 from evaluate.report.sample_page.page import write_sample_page
 from evaluate.results import RunDirectory, find_scores
@@ -47,20 +48,24 @@ def write_report(
     """
     from tasks import registry
 
-    documents = find_scores(results_dir)
+    documents, probes = find_scores(results_dir), find_scores(results_dir, probes=True)
     if not documents:
         raise RequestError(f"{results_dir}/runs: no scored runs there; otoscope eval makes them")
     published = load_published(published_dir(results_dir))
     boards = make_boards(documents, published, registry.names())
     out.mkdir(parents=True, exist_ok=True)
     charts = write_charts(boards[0], documents, out, models=models)  # clips of the project only where there is no other
-    pages = _write_sample_pages(documents, results_dir, out, notice)
+    probe_lines = make_probe_lines(documents, probes)
+    pages = _write_sample_pages([*documents, *probes], results_dir, out, notice)
     texts = {
-        "leaderboard.md": to_markdown(boards),
-        "leaderboard.csv": to_csv(documents, published),
+        "leaderboard.md": to_markdown(boards, probe_lines),
+        "leaderboard.csv": to_csv(documents, published, probes),
         "leaderboard.tex": to_latex(boards),
         "leaderboard.html": to_html(
-            boards, pages={run: _address(page, out) for run, page in pages.items()}, charts=charts
+            boards,
+            pages={run: _address(page, out) for run, page in pages.items()},
+            charts=charts,
+            probes=probe_lines,
         ),
     }
     for name, text in texts.items():

@@ -59,10 +59,11 @@ def newest_runs(documents: Sequence[Mapping[str, Any]]) -> dict[System, list[Map
 
 
 def way_of_scoring(document: Mapping[str, Any]) -> str:
-    """Return a short hash of what two scores must share to be comparable: samples, task version, signature."""
+    """Return a short hash of what two scores must share to be comparable: samples, probe, task version, signature."""
     signature = comparable_signature(document["metrics"][document["primary"]]["signature"])
     names = ("task", "task_version", "split", "corpus_fingerprint")
-    return digest([*(document[name] for name in names), signature])[:8]
+    probe = [document["probe"]] if document.get("probe") else []
+    return digest([*(document[name] for name in names), signature, *probe])[:8]
 
 
 def file_names(systems: Iterable[System]) -> dict[System, str]:

@@ -44,7 +44,7 @@ function side(sample, place) {
   return make(
     "div",
     {},
-    make("h3", {}, `${place ? "Second" : "First"}: ${comparison.runs[place].model}`),
+    make("h3", {}, `${place ? "Second" : "First"}: ${comparison.runs[place].name}`),
     shown,
     ...(isRawShown ? [make("details", {}, make("summary", { className: "quiet" }, "as it came"), textBlock(raw))] : []),
   );

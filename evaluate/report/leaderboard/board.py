@@ -124,7 +124,7 @@ def make_boards(
 def _make_board(
     documents: Sequence[Document], published: Sequence[PublishedScore], task_order: Sequence[str], *, is_sample: bool
 ) -> Board:
-    cells = {(system, _column_of(run)): run for system, runs in newest_runs(documents).items() for run in runs}
+    cells = {(system, column_of(run)): run for system, runs in newest_runs(documents).items() for run in runs}
     plain = sorted(dict.fromkeys(column for _, column in cells), key=lambda column: _place(column, task_order))
     columns = [replace(column, qualifier=_qualifier(column, plain)) for column in plain]
     notes: list[str] = []
@@ -132,14 +132,15 @@ def _make_board(
     lines = []
     for system in systems:
         found = [cells.get((system, column)) for column in plain]
-        shown = tuple(None if document is None else _cell_of(document, notes) for document in found)
+        shown = tuple(None if document is None else cell_of(document, notes) for document in found)
         lines.append(Line(system.label(systems), shown))
     lines = _in_order(_with_standings(lines, columns), columns)
     lines += _published_lines(published, columns, notes)
     return Board(tuple(columns), tuple(lines), tuple(notes), tuple(_column_notes(plain)), is_sample)
 
 
-def _column_of(document: Document) -> Column:
+def column_of(document: Document) -> Column:
+    """Return the column that a run's score stands in, without what tells it from its neighbours."""
     metric = document["primary"]
     score = document["metrics"][metric]
     return Column(
@@ -200,7 +201,8 @@ def _column_notes(columns: Sequence[Column]) -> Iterable[str]:
             yield f"{split[0]}:{split[1]} stands in {len(rivals)} columns: {' and '.join(reasons)}; not comparable."
 
 
-def _cell_of(document: Document, notes: list[str]) -> Cell:
+def cell_of(document: Document, notes: list[str]) -> Cell:
+    """Return a run's score as a cell; what is to be said of it is added to the notes."""
     score = document["metrics"][document["primary"]]
     is_partial = not is_whole(document)
     said = []

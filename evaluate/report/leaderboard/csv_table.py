@@ -17,6 +17,7 @@ COLUMNS = (
     "model_revision",
     "model_dtype",
     "settings",
+    "probe",
     "metric",
     "is_primary",
     "value",
@@ -36,10 +37,16 @@ COLUMNS = (
 )
 
 
-def to_csv(documents: Sequence[Document], published: Sequence[PublishedScore]) -> str:
+def to_csv(documents: Sequence[Document], published: Sequence[PublishedScore], probes: Sequence[Document] = ()) -> str:
     """Return every metric of every run, and the published figures of their tasks, one row each; unrounded."""
     tasks = {document["task"] for document in documents}
-    rows = [row for runs in newest_runs(documents).values() for run in runs for row in _rows_of(run)]
+    rows = [
+        row
+        for some in (documents, probes)
+        for runs in newest_runs(some).values()
+        for run in runs
+        for row in _rows_of(run)
+    ]
     return csv_text(COLUMNS, [*rows, *(_row_of_figure(figure) for figure in published if figure.task in tasks)])
 
 
@@ -57,6 +64,7 @@ def _rows_of(document: Document) -> list[dict[str, Any]]:
                 "model_revision": document.get("model_revision"),
                 "model_dtype": document.get("model_dtype"),
                 "settings": System.of(document).settings,
+                "probe": document.get("probe") or "",
                 "metric": metric,
                 "is_primary": metric == document["primary"],
                 "value": score["value"],

@@ -3,14 +3,35 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from evaluate.report.leaderboard.board import Board, Cell, Column, Line
-from evaluate.report.leaderboard.wording import LEGEND, SAMPLE_TITLE, TITLE, format_bounds
+from evaluate.report.leaderboard.probes import ProbeLine
+from evaluate.report.leaderboard.wording import (
+    LEGEND,
+    PROBE_COLUMNS,
+    PROBE_LEGEND,
+    PROBE_TITLE,
+    SAMPLE_TITLE,
+    TITLE,
+    column_title,
+    format_bounds,
+    probe_numbers,
+)
 from evaluate.report.markdown import escape, table_row
 from evaluate.tables import format_number
 
 
-def to_markdown(boards: Sequence[Board]) -> str:
-    """Return all boards as one Markdown document."""
-    return "\n\n".join([f"# {TITLE}", LEGEND, *(_section(board) for board in boards)]) + "\n"
+def to_markdown(boards: Sequence[Board], probes: Sequence[ProbeLine] = ()) -> str:
+    """Return all boards, and the probes, as one Markdown document."""
+    sections = [*map(_section, boards), *([_probes(probes)] if probes else [])]
+    return "\n\n".join([f"# {TITLE}", LEGEND, *sections]) + "\n"
+
+
+def _probes(lines: Sequence[ProbeLine]) -> str:
+    rows = [
+        table_row([line.name, column_title(line.column), line.probe, *probe_numbers(line), line.verdict])
+        for line in lines
+    ]
+    head = [table_row(PROBE_COLUMNS), table_row(["---", "---", "---", "---:", "---:", "---:", "---"])]
+    return "\n".join([f"## {PROBE_TITLE}", "", PROBE_LEGEND, "", *head, *rows])
 
 
 def _section(board: Board) -> str:
@@ -29,8 +50,7 @@ def _row(first: str, others: Iterable[str]) -> str:
 
 
 def _heading(column: Column) -> str:
-    qualifier = f" ({column.qualifier})" if column.qualifier else ""
-    return escape(f"{column.task}:{column.split}{qualifier} {column.metric} {column.arrow}")
+    return escape(column_title(column))
 
 
 def _name(line: Line) -> str:

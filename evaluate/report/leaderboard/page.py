@@ -8,16 +8,34 @@ from typing import Any
 from evaluate.report.figures import Chart
 from evaluate.report.html import render
 from evaluate.report.leaderboard.board import Board, Cell, Column
-from evaluate.report.leaderboard.wording import LEGEND, SAMPLE_TITLE, TITLE, format_bounds
+from evaluate.report.leaderboard.probes import ProbeLine
+from evaluate.report.leaderboard.wording import (
+    LEGEND,
+    PROBE_COLUMNS,
+    PROBE_LEGEND,
+    PROBE_TITLE,
+    SAMPLE_TITLE,
+    TITLE,
+    column_title,
+    format_bounds,
+    probe_numbers,
+)
 from evaluate.tables import format_number
 
 
-def to_html(boards: Sequence[Board], *, pages: Mapping[str, str], charts: Sequence[Chart] = ()) -> str:
+def to_html(
+    boards: Sequence[Board],
+    *,
+    pages: Mapping[str, str],
+    charts: Sequence[Chart] = (),
+    probes: Sequence[ProbeLine] = (),
+) -> str:
     """Return all boards as one page.
 
     Args:
         boards: To show.
         pages: Folder of a run to the address of its sample page, relative to this page.
+        probes: Beside the runs they are of.
         charts: Written already; their SVG files are put into the page.
     """
     return render(
@@ -26,6 +44,18 @@ def to_html(boards: Sequence[Board], *, pages: Mapping[str, str], charts: Sequen
         legend=LEGEND,
         sample_title=SAMPLE_TITLE,
         boards=[_board(board, number, pages) for number, board in enumerate(boards)],
+        probe_title=PROBE_TITLE,
+        probe_legend=PROBE_LEGEND,
+        probe_columns=PROBE_COLUMNS,
+        probes=[
+            {
+                "cells": (line.name, column_title(line.column), line.probe),
+                "numbers": probe_numbers(line),
+                "verdict": line.verdict,
+                "page": pages.get(line.probed.run_dir, ""),
+            }
+            for line in probes
+        ],
         charts=[(chart.caption, base64.b64encode(_svg(chart).read_bytes()).decode()) for chart in charts],
     )
 

@@ -119,6 +119,8 @@ def _marks(facts: dict[str, Any]) -> list[str]:
     marks = []
     if coverage.get("complete") is False:
         marks.append(f"PARTIAL: {coverage.get('found')} of {coverage.get('official')} official samples are here")
+    if probe := facts.get("probe"):
+        marks.append(f"PROBE: what was heard is not the samples' audio ({probe})")
     if limit:
         marks.append(f"LIMITED to the first {limit} samples")
     return marks

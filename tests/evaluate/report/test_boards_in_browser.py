@@ -152,7 +152,7 @@ def comparison(tmp_path: Path, write_run: Write, *pairs: tuple[str, float, float
     return {
         "task": "t",
         "split": "s",
-        "runs": [{"model": path.name, "run_dir": str(path)} for path in runs],
+        "runs": [{"name": path.name, "run_dir": str(path)} for path in runs],
         "primary": "wer",
         "n_samples": 10,
         "n_better": sum(second < first for _, first, second in pairs),
