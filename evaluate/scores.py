@@ -19,6 +19,9 @@ from evaluate.types import Rows
 SAMPLES_AT_ONCE = 500
 MAX_GROUPS = 200  # beyond so many speakers a table of them helps nobody
 DURATION = "duration"  # a kind of group that every corpus has: how long the audio is
+# A model that does not listen says one thing to everything. Few samples tell nothing, and labels may be as uneven.
+_MIN_SAMPLES, _MOST_ALIKE, _ABOVE_REFERENCES = 10, 0.5, 0.2
+_MAX_SHOWN = 200  # characters of an answer
 _DURATION_EDGES_S = (2, 5, 10, 20, 30)
 _DURATION_LABELS = ("0–2 s", "2–5 s", "5–10 s", "10–20 s", "20–30 s", "30 s and more")
 
@@ -80,7 +83,8 @@ def score_rows(
 
     Returns:
         `n_total`, `n_scored`, `n_unparsed`, `n_failed`, `n_truncated` (None where no adapter could tell), `failures`
-        (how many by the type of error), and `metrics` by name.
+        (how many by the type of error), `same_answers` where most are one (its text and how many), and `metrics` by
+        name.
     """
     samples = _Samples.of(items)
     scores = {}
@@ -98,7 +102,8 @@ def score_rows(
             "settings": metric.settings_to_json(),
         }
     counts = samples.counts(samples.unparsed)
-    return {**counts, "n_truncated": samples.num_truncated, "failures": samples.failures, "metrics": scores}
+    same = {"same_answers": samples.same_answers} if samples.same_answers else {}
+    return {**counts, "n_truncated": samples.num_truncated, "failures": samples.failures, **same, "metrics": scores}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,7 @@ class _Samples:
     num_references: str  # "5", or "1-5" where samples differ
     num_truncated: int | None = None  # None: not known of any
     failures: dict[str, int] = field(default_factory=dict)  # how many by the type of error, most frequent first
+    same_answers: dict[str, Any] | None = None  # the answer that most samples got, with how many, where that is odd
 
     @classmethod
     def of(cls, items: Iterable[Judged]) -> "_Samples":
@@ -120,6 +126,8 @@ class _Samples:
         durations: list[str | None] = []
         truncated: Counter[bool | None] = Counter()
         failures: Counter[str] = Counter()
+        answers: Counter[str] = Counter()
+        references: Counter[str] = Counter()
         for item in items:
             for key in item.groups.keys() - groups.keys():
                 groups[key] = [None] * len(states)
@@ -129,6 +137,9 @@ class _Samples:
             numbers.add(len(item.references))
             durations.append(_duration_label(item.audio_seconds))
             truncated[item.truncated] += 1
+            references[item.references[0]] += 1
+            if item.answer is not None:
+                answers[item.answer] += 1
             if item.state == "failed":
                 failures[item.error_type] += 1
         if len(set(durations)) > 1:  # else it is the whole once more, or nobody knows
@@ -137,7 +148,8 @@ class _Samples:
         which = np.array(states, dtype=np.str_)
         num_truncated = truncated[True] if truncated.keys() - {None} else None
         counted = dict(failures.most_common())
-        return cls(which == "failed", which == "unparsed", groups, shown, num_truncated, counted)
+        same = _same_answers(answers, references, len(states))
+        return cls(which == "failed", which == "unparsed", groups, shown, num_truncated, counted, same)
 
     def part(self, which: NDArray[np.intp]) -> "_Samples":
         """Return what is known of some of them."""
@@ -215,6 +227,16 @@ def _score_groups(
         scores[str(labels[which[0]])] = {**score, "n": len(which)}
     in_order = _DURATION_LABELS if set(scores) <= set(_DURATION_LABELS) else scores
     return {label: scores[label] for label in in_order if label in scores}
+
+
+def _same_answers(answers: Counter[str], references: Counter[str], num_samples: int) -> dict[str, Any] | None:
+    """Return the most frequent answer and how many got it; None unless that is most, and references do not explain it."""
+    if num_samples < _MIN_SAMPLES or not answers:
+        return None
+    [(text, count)], [(_, expected)] = answers.most_common(1), references.most_common(1)
+    if count / num_samples <= max(_MOST_ALIKE, expected / num_samples + _ABOVE_REFERENCES):
+        return None
+    return {"text": text[:_MAX_SHOWN], "count": count}
 
 
 def _duration_label(audio_seconds: float | None) -> str | None:

@@ -1,6 +1,6 @@
 """Tables in the terminal: scores after a run, names of tasks, models and metrics. Numbers are rounded only here."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -110,6 +110,8 @@ def _notes(document: dict[str, Any]) -> Iterator[str]:
     of = f"{document['task']}:{document['split']}: " if document["task"] else ""
     if probe := document.get("probe"):
         yield f"{of}PROBE, audio replaced ({probe}): no score of the model; otoscope report shows the gap"
+    if same := describe_same_answers(document):
+        yield f"{of}{same}; does the model listen? --probe silence tells"
     if policy := document.get("clip_policy"):
         said = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in policy.items())
         yield f"{of}{describe_clips(document['clip_counts']) or 'no clip was changed'} ({said})"
@@ -126,6 +128,15 @@ def describe_clips(counts: dict[str, int]) -> str:
     """Return how many samples had their clips changed, and how, "" for none."""
     shown = ", ".join(f"{change}: {count}" for change, count in counts.items() if count)
     return f"samples with clips {shown}" if shown else ""
+
+
+def describe_same_answers(document: Mapping[str, Any]) -> str:
+    """Return how many samples got one and the same answer, "" where that is not most."""
+    same = document.get("same_answers")
+    if not same:
+        return ""
+    answer = repr(one_line(same["text"])) if same["text"].strip() else "empty"
+    return f"{same['count']} of {document['n_total']} answers are the same: {answer}"
 
 
 def _format_count(document: dict[str, Any]) -> str:

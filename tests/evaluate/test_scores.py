@@ -1,6 +1,8 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from evaluate.jsonl import read_jsonl
 from evaluate.metrics import create_metric
 from evaluate.metrics.base import Judged, MetricSettings
@@ -61,3 +63,24 @@ def test_sample_scores_hold_the_alignment_of_the_first_error_rate(tmp_path: Path
     write_sample_scores(tmp_path / "s", items, metrics[:1], {"accuracy": metrics[0].rows(items)})
     [(_, line)] = read_jsonl(tmp_path / "s")
     assert "alignment" not in line
+
+
+@pytest.mark.parametrize(
+    ("answers", "references", "found"),
+    [
+        (["x"] * 6 + ["a"] * 4, "abcdefghij", {"text": "x", "count": 6}),
+        (["x"] * 5 + ["a"] * 5, "abcdefghij", None),  # half is not most
+        ([""] * 9 + ["a"], "abcdefghij", {"text": "", "count": 9}),
+        (["a"] * 7 + ["b"] * 3, "aaaaaabbbb", None),  # as uneven as the references
+        (["a"] * 9 + ["b"], "aaaaaabbbb", {"text": "a", "count": 9}),
+        ([None] * 10, "abcdefghij", None),
+        (["x"] * 9, "abcdefghi", None),  # too few to tell
+    ],
+)
+def test_answers_that_are_mostly_one_are_told(answers: list[str | None], references: str, found: object) -> None:
+    pairs = zip(references, answers, strict=True)
+    items = [
+        Judged(str(n), (truth,), said, "scored" if said is not None else "failed")
+        for n, (truth, said) in enumerate(pairs)
+    ]
+    assert scores_of(items).get("same_answers") == found

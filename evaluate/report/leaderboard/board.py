@@ -25,7 +25,7 @@ from typing import Any, Literal
 from evaluate.report.published import PublishedScore
 from evaluate.report.systems import is_whole, newest_runs
 from evaluate.results import comparable_signature
-from evaluate.tables import describe_clips
+from evaluate.tables import describe_clips, describe_same_answers
 
 SAMPLE_SPLIT = "sample"
 Document = Mapping[str, Any]
@@ -212,6 +212,8 @@ def cell_of(document: Document, notes: list[str]) -> Cell:
         said.append(f"partial: {document['n_total']} of {size} samples{alone}")
     if changed := describe_clips(document.get("clip_counts", {})):
         said.append(changed)
+    if same := describe_same_answers(document):
+        said.append(same)
     if document["n_failed"]:
         said.append(f"{document['n_failed']} samples failed and count at their worst")
     if score["value"] is None:
