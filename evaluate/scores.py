@@ -230,7 +230,7 @@ def _score_groups(
 
 
 def _same_answers(answers: Counter[str], references: Counter[str], num_samples: int) -> dict[str, Any] | None:
-    """Return the most frequent answer and how many got it; None unless that is most, and references do not explain it."""
+    """Return the most frequent answer and how many got it; None unless it is most, more than references explain."""
     if num_samples < _MIN_SAMPLES or not answers:
         return None
     [(text, count)], [(_, expected)] = answers.most_common(1), references.most_common(1)
