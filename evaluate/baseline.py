@@ -27,8 +27,7 @@ import numpy as np
 
 from evaluate.errors import RequestError
 from evaluate.jsonl import groups_field, read_jsonl, refuse_doubled, shown, text_field
-from evaluate.metrics import create_metric
-from evaluate.metrics.base import MetricSettings
+from evaluate.paired import metric_of
 from evaluate.prediction_log import encode_line
 from evaluate.results import SCHEMA, RunDirectory, comparable_signature, digest, find_scores, slug, write_json
 from evaluate.sample_scores import read_sample_scores
@@ -284,7 +283,7 @@ def _parse_samples(file: Path, lines: Sequence[tuple[str, dict[str, Any]]]) -> S
 def _write_samples(path: Path, document: Mapping[str, Any]) -> dict[str, str]:
     """Write the samples of a run's primary metric beside a baseline; return how the baseline names them."""
     metric = document["primary"]
-    columns = create_metric(metric, MetricSettings.from_json(document["metrics"][metric]["settings"])).columns
+    columns = metric_of(metric, document["metrics"][metric], document["run_dir"]).columns
     samples, rows = read_sample_scores(RunDirectory(Path(document["run_dir"])).sample_scores, [metric])
     lines: list[dict[str, Any]] = [{"columns": list(columns)}]
     for sample, row in zip(samples, rows[metric].tolist(), strict=True):

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from evaluate.errors import RequestError
-from evaluate.metrics import create_metric
-from evaluate.metrics.base import Metric, MetricSettings
-from evaluate.paired import match_ids, paired_difference, shared_units
+from evaluate.metrics.base import Metric
+from evaluate.paired import match_ids, metric_of, paired_difference, shared_units
 from evaluate.results import SCHEMA, RunDirectory, comparable_signature, read_scores
 from evaluate.sample_scores import read_sample_scores
 from evaluate.types import Rows
@@ -68,7 +67,7 @@ def compare_runs(first: Path, second: Path, *, seed: int = 0, num_changed: int =
         if reasons[name]:
             comparison["metrics"][name] = _no_difference(scores, reasons[name])
             continue
-        metric = create_metric(name, MetricSettings.from_json(scores[0]["settings"]))
+        metric = metric_of(name, scores[0], documents[0]["run_dir"])
         comparison["metrics"][name] = paired_difference(
             metric, [score["value"] for score in scores], counted[name], units, seed=seed
         )

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluate.errors import RequestError
-from evaluate.metrics.base import Metric, Weights
+from evaluate.errors import RequestError, RunDamagedError
+from evaluate.metrics import create_metric
+from evaluate.metrics.base import Metric, MetricSettings, Weights
 from evaluate.statistics import (
     Bootstrap,
     Units,
@@ -22,6 +23,18 @@ from evaluate.statistics import (
     resampling_units,
 )
 from evaluate.types import Rows
+
+
+def metric_of(name: str, score: Mapping[str, Any], run_dir: object) -> Metric:
+    """Return a metric as a run was scored with it.
+
+    Raises:
+        RunDamagedError: The score does not say its settings.
+    """
+    try:
+        return create_metric(name, MetricSettings.from_json(score["settings"]))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise RunDamagedError(f"{run_dir}: scores.json names no settings of {name}; score the run again") from error
 
 
 def match_ids(first: Sequence[str], second: Sequence[str]) -> list[int]:

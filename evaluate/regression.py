@@ -33,8 +33,7 @@ from evaluate.baseline import (
 )
 from evaluate.errors import RequestError
 from evaluate.metrics import create_metric
-from evaluate.metrics.base import MetricSettings
-from evaluate.paired import match_ids, paired_difference, shared_units
+from evaluate.paired import match_ids, metric_of, paired_difference, shared_units
 from evaluate.results import RunDirectory, comparable_signature
 from evaluate.sample_scores import read_sample_scores
 from evaluate.tables import format_amount, format_interval, format_value
@@ -215,7 +214,7 @@ def _difference(
     if samples is None:
         return {"difference": values[1] - values[0], "note": NOT_PAIRED}
     name = entry["metric"]
-    metric = create_metric(name, MetricSettings.from_json(score["settings"]))
+    metric = metric_of(name, score, document["run_dir"])
     if samples.columns != list(metric.columns):
         counted = [", ".join(columns) for columns in (metric.columns, samples.columns)]
         raise _NotComparableError("changed", f"counted as {counted[0]}, the baseline as {counted[1]}; --update it")
@@ -224,10 +223,13 @@ def _difference(
         order = match_ids(samples.ids, [one["id"] for one in found])
     except RequestError as error:
         raise _NotComparableError("changed", str(error)) from error
-    counted_value = float(metric.value(samples.rows))
-    if not abs(counted_value - values[0]) <= _SAME_VALUE * max(1, abs(values[0])):
-        problem = f"the baseline's samples give {counted_value}, its value is {values[0]}; --update it"
-        raise _NotComparableError("changed", problem)
+    for whose, of_samples, value, advice in (
+        ("the baseline's", samples.rows, values[0], "--update it"),
+        ("the run's", rows[name], values[1], "score it again"),
+    ):
+        given = float(metric.value(of_samples))
+        if not abs(given - value) <= _SAME_VALUE * max(1, abs(value)):  # NaN is no value either
+            raise _NotComparableError("changed", f"{whose} samples give {given}, its value is {value}; {advice}")
     units = shared_units(samples.groups, [found[number].get("groups", {}) for number in order])
     return {"paired": True, **paired_difference(metric, values, [samples.rows, rows[name][order]], units)}
 

@@ -12,7 +12,7 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -21,13 +21,11 @@ from typing import Any
 
 from evaluate import __version__
 from evaluate.errors import RunDamagedError, RunLockedError
+from evaluate.lines import one_line
+from evaluate.scores_schema import complete_scores
 from evaluate.types import Sample
 
 SCHEMA = 1
-SCORES_FIELDS = (
-    *("task", "task_version", "split", "model", "created", "primary", "metrics", "limit", "coverage"),
-    *("corpus_fingerprint", "model_arguments", "generation", "n_total", "n_scored", "n_unparsed", "n_failed"),
-)
 RECORDED_PACKAGES = (
     *("torch", "transformers", "tokenizers", "numpy", "huggingface-hub", "datasets"),
     *("soundfile", "soxr", "av", "rapidfuzz", "sacrebleu", "wetext", "num2words", "whisper-normalizer"),
@@ -180,45 +178,55 @@ def read_json(path: Path) -> Any:
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RunDamagedError(
             f"{path}: not valid JSON ({error}); move the run away or start over with --fresh"
         ) from error
 
 
-def find_scores(results_dir: Path, *, probes: bool = False) -> list[dict[str, Any]]:
+def find_scores(
+    results_dir: Path, *, probes: bool | None = False, damaged: Callable[[str], None] | None = None
+) -> list[dict[str, Any]]:
     """Return every scores document under a results folder, with its `run_dir`, oldest first.
 
     Args:
         results_dir: Where runs live.
-        probes: Whether to return those of probes (`evaluate.probes`), which are no scores of a model, and none else.
+        probes: Whether to return those of probes (`evaluate.probes`), which are no scores of a model, and none else;
+            None: all.
+        damaged: Gets what is wrong with a document that is then left out; None: that is an error.
 
     Raises:
-        RunDamagedError: A document is not JSON, or of another schema.
+        RunDamagedError: A document is not JSON, of another schema, or not what it should be.
     """
-    found = [read_scores(path) for path in sorted((results_dir / "runs").glob("*/*/*/*/scores.json"))]
+    found = []
+    for path in sorted((results_dir / "runs").glob("*/*/*/*/scores.json")):
+        try:
+            found.append(read_scores(path))
+        except RunDamagedError as error:
+            if damaged is None:
+                raise
+            damaged(str(error))
     return sorted(
-        (document for document in found if bool(document.get("probe")) == probes),
+        (document for document in found if probes is None or bool(document["probe"]) == probes),
         key=lambda document: str(document["created"]),
     )
 
 
 def read_scores(path: Path) -> dict[str, Any]:
-    """Read one scores document and add its `run_dir`.
+    """Read one scores document, completed where it holds only what other programs rely on, and add its `run_dir`.
 
     Raises:
-        RunDamagedError: The document is not JSON, or of another schema.
+        RunDamagedError: The document is not JSON, of another schema, or not what it should be.
     """
     document = read_json(path)
-    schema = document.get("schema") if isinstance(document, dict) else None
+    schema = document.get("schema", SCHEMA) if isinstance(document, dict) else None
     if not isinstance(document, dict) or schema != SCHEMA:
         raise RunDamagedError(f"{path}: schema {schema!r}, expected {SCHEMA}; score the run again with this version")
-    missing = [field for field in SCORES_FIELDS if field not in document]
-    if missing or document["primary"] not in document["metrics"]:
-        lacking = ", ".join(missing) or f"the primary metric {document['primary']!r}"
-        raise RunDamagedError(f"{path}: lacks {lacking}; score the run again")
-    document["run_dir"] = str(path.parent)
-    return document
+    written = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="microseconds")
+    try:
+        return {**complete_scores({"created": written, **document}), "run_dir": str(path.parent)}
+    except ValueError as error:
+        raise RunDamagedError(f"{path}: {one_line(str(error))}; score the run again") from error
 
 
 def comparable_signature(signature: str) -> str:

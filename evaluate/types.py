@@ -163,13 +163,14 @@ class Prediction:
             raise TypeError("id must be a string, hypothesis a string or null")
         if (hypothesis is None) == (error is None):
             raise TypeError("exactly one of hypothesis and error must be null")
-        if not _are_strings(record["references"]) or not record["references"] or not _are_strings(record["audio"]):
+        audio = record.get("audio") or []
+        if not _are_strings(record["references"]) or not record["references"] or not _are_strings(audio):
             raise TypeError("references and audio must be lists of strings, references not empty")
         if not isinstance(groups, dict) or not _are_strings(list(groups.values())):
             raise TypeError("groups must be an object of strings")
         if not _are_strings(clips):
             raise TypeError("clips must be a list of strings")
-        if spans and (len(spans) != len(record["audio"]) or not all(map(_is_span, spans))):
+        if spans and (len(spans) != len(audio) or not all(map(_is_span, spans))):
             raise TypeError("spans must be a list of [start, duration or null], one for each path in audio")
         return cls(
             id=record["id"],
@@ -181,7 +182,7 @@ class Prediction:
             truncated=record.get("truncated"),
             prompt=record.get("prompt", ""),
             groups=groups,
-            audio=tuple(record["audio"]),
+            audio=tuple(audio),
             spans=tuple((start_s, duration_s) for start_s, duration_s in spans),
             clips=tuple(clips),
         )

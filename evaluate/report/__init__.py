@@ -48,7 +48,11 @@ def write_report(
     """
     from tasks import registry
 
-    documents, probes = find_scores(results_dir), find_scores(results_dir, probes=True)
+    def left_out(problem: str) -> None:
+        notice(f"left out: {problem}")
+
+    found = find_scores(results_dir, probes=None, damaged=left_out)
+    documents, probes = ([one for one in found if bool(one["probe"]) == is_probe] for is_probe in (False, True))
     if not documents:
         raise RequestError(f"{results_dir}/runs: no scored runs there; otoscope eval makes them")
     published = load_published(published_dir(results_dir))

@@ -7,6 +7,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
+from evaluate.errors import RunDamagedError
 from evaluate.results import RunDirectory, comparable_signature, digest, slug
 
 
@@ -94,10 +95,8 @@ def interval_of(score: Mapping[str, Any]) -> tuple[float, float] | None:
 
 
 def run_record(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the run.json beside a scores document; without one, a record that knows nothing.
-
-    Raises:
-        RunDamagedError: It is not JSON, or lacks its sessions.
-    """
-    run = RunDirectory(Path(document["run_dir"]))
-    return run.read_record() if run.run_json.is_file() else {"sessions": []}
+    """Return the run.json beside a scores document; where none can be read, a record that knows nothing."""
+    try:
+        return RunDirectory(Path(document["run_dir"])).read_record()
+    except (OSError, RunDamagedError):
+        return {"sessions": []}

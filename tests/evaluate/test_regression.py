@@ -537,6 +537,21 @@ def test_a_run_without_its_sample_scores_does_not_pass(otoscope: Command, tmp_pa
     assert (result.status, "no sample scores of ser in it" in result.stderr) == (4, True)
 
 
+@pytest.mark.parametrize("value", [0.5, 0.0])
+def test_a_run_whose_value_is_not_that_of_its_samples_does_not_pass(
+    otoscope: Command, tmp_path: Path, value: float
+) -> None:
+    write_run(tmp_path, wrong(1))
+    update_baseline(tmp_path / "baseline.json", tmp_path)
+    [scores] = tmp_path.rglob("scores.json")
+    document = json.loads(scores.read_text())
+    document["metrics"][document["primary"]]["value"] = value
+    scores.write_text(json.dumps(document))
+    result = otoscope("regression", "--baseline", tmp_path / "baseline.json", "--results-dir", tmp_path, "--json")
+    assert (result.status, result.json[0]["outcome"]) == (1, "changed")
+    assert f"its value is {value}; score it again" in result.json[0]["problem"]
+
+
 def test_the_same_score_twice_is_a_wrong_request(otoscope: Command, tmp_path: Path) -> None:
     write_run(tmp_path, wrong(0))
     path = tmp_path / "baseline.json"

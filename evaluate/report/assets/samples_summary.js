@@ -85,7 +85,8 @@ function errorTables(scores, metrics) {
 }
 
 /** Truth down, answer across; a cell is the darker the larger its share of the row. */
-function confusion({ labels, counts }) {
+function confusion({ labels, matrix, unparsed }) {
+  const counts = matrix.map((row, truth) => [...row, unparsed[truth]]);
   if (labels.length > MAX_CONFUSED) {
     return make("p", { className: "quiet" }, `${labels.length} labels: too many to draw, the counts stand in scores.json`);
   }

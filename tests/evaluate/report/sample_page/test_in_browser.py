@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from evaluate.metrics import create_metric
+from evaluate.metrics.base import Judged, MetricSettings
 from evaluate.page_data import ensure_page_data, write_page_data
 from evaluate.report.sample_page.page import write_sample_page
 from evaluate.report.sample_page.server import ViewerServer
@@ -361,7 +363,11 @@ def test_hostile_texts_stay_text(page: Any, write_run: Write, tmp_path: Path, wa
     ]
     lines.append({"id": "failed", "hypothesis": None, "error": {"type": HOSTILE[0], "message": HOSTILE[2]}})
     everywhere = {text: {**WER, "n": 1} for text in HOSTILE}
-    confusion = {"labels": list(HOSTILE), "counts": [[1] * (len(HOSTILE) + 1)] * len(HOSTILE)}
+    confusion = {
+        "labels": list(HOSTILE),
+        "matrix": [[1] * len(HOSTILE)] * len(HOSTILE),
+        "unparsed": [1] * len(HOSTILE),
+    }
     document = scores(wer={**WER, "by": dict.fromkeys(HOSTILE, everywhere), "note": HOSTILE[2], "confusion": confusion})
     document |= {"model": HOSTILE[1], "task": HOSTILE[2], "split": HOSTILE[4], "failures": dict.fromkeys(HOSTILE, 1)}
     sessions = [{"command": list(HOSTILE), "packages": dict.fromkeys(HOSTILE, HOSTILE[0])}]
@@ -447,8 +453,11 @@ def test_the_difference_is_drawn_as_it_was_counted(show: Show, write_run: Write,
 
 
 def test_classes_that_are_taken_for_each_other_stand_in_a_table(show: Show, write_run: Write) -> None:
-    confusion = {"labels": ["tap", "kettle"], "counts": [[3, 1, 0], [0, 2, 2]]}
-    page = show(write_run({"id": "a"}, scores=scores(accuracy={**ACCURACY, "confusion": confusion})))
+    metric = create_metric("macro_f1", MetricSettings(choices=("tap", "kettle")))
+    said = [("tap", "tap")] * 3 + [("tap", "kettle")] + [("kettle", "kettle")] * 2 + [("kettle", None)] * 2
+    items = [Judged(str(number), (truth,), answer) for number, (truth, answer) in enumerate(said)]
+    details = metric.details(metric.rows(items))
+    page = show(write_run({"id": "a"}, scores=scores(accuracy={**ACCURACY, **details})))
     page.click("summary:text('Confusion matrix')")
     cells = page.eval_on_selector_all(".confusion td", "all => all.map(one => one.textContent)")
     assert cells == ["3", "1", "0", "0", "2", "2"]
