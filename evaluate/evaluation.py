@@ -4,7 +4,7 @@ The model is loaded once, and only if a sample is left to evaluate.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -286,7 +286,8 @@ class Evaluation:
             **score_log(selection.task, judged, run, replace(self._settings.scoring, seed=self._settings.seed)),
         }
         write_json(run.scores, scores)
-        ensure_page_data(run)
+        with suppress(OSError):  # a cache that cannot be written: whoever asks for the page hears of it
+            ensure_page_data(run)
         return {**scores, "run_dir": str(run.path)}
 
     def _clip_facts(self, run: RunDirectory, selection: Selection) -> dict[str, Any]:

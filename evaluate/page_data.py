@@ -1,4 +1,6 @@
-"""What the sample page of a run reads: its samples as scripts, in the folder `page/` of the run.
+"""What the sample page of a run reads: its samples as scripts, kept in the user's cache (`OTOSCOPE_PAGES`).
+
+Not in the run's own folder: a results folder may come from somebody else, and these files are run by a browser.
 
 A page that is opened from disk cannot fetch, it can only add `<script>` elements. So the data are scripts, each one
 call with a JSON value: `index.js` holds what all samples are listed, sorted and filtered by, in columns; `0000.js` and
@@ -10,11 +12,12 @@ Texts of models and corpora are values and never keys, since `__proto__` as a ke
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
+from evaluate.folders import home_or_cache
 from evaluate.page_columns import Columns, groups_of
 from evaluate.prediction_log import NOT_A_RECORD, index_log
 from evaluate.results import RunDirectory, digest
@@ -22,25 +25,36 @@ from evaluate.results import RunDirectory, digest
 SCHEMA = 1
 CHUNK_SAMPLES = 250
 MADE_FROM = "made_from.json"
+_RUN = "run.txt"  # where the run is: when it is gone, so are its data
 
 
 def ensure_page_data(run: RunDirectory) -> Path:
     """Return the folder of a run's page data, made anew where it is missing or older than the run's files.
 
     Raises:
-        OSError: There is no log, or the folder cannot be written.
+        OSError: There is no log, or the cache cannot be written.
     """
-    folder = _folder_of(run)
-    return folder if has_page_data(run) else write_page_data(run, folder)
+    folder = page_folder(run)
+    if has_page_data(run):
+        return folder
+    _drop_those_of_lost_runs(folder.parent)
+    return write_page_data(run, folder)
+
+
+def _drop_those_of_lost_runs(cache: Path) -> None:
+    for named in cache.glob(f"*/{_RUN}"):
+        if not Path(named.read_text(encoding="utf-8", errors="surrogateescape")).is_dir():
+            shutil.rmtree(named.parent, ignore_errors=True)
 
 
 def has_page_data(run: RunDirectory) -> bool:
     """Whether a run's page data are there and show its files as they are."""
-    return is_made_from(_folder_of(run), made_from(run))
+    return is_made_from(page_folder(run), made_from(run))
 
 
-def _folder_of(run: RunDirectory) -> Path:
-    return run.path / "page"
+def page_folder(run: RunDirectory) -> Path:
+    """Return the folder of a run's page data, one for each place that a run is at."""
+    return home_or_cache("OTOSCOPE_PAGES", "pages") / digest(str(run.path.resolve()))[:32]
 
 
 def made_from(run: RunDirectory) -> dict[str, Any]:
@@ -71,14 +85,17 @@ def write_page_data(run: RunDirectory, folder: Path) -> Path:
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:
-        samples, columns = _samples(run), Columns()
+        index = index_log(run.predictions)
+        samples, columns = _samples(run, index.offsets), Columns()
         number = 0
         while part := list(islice(samples, CHUNK_SAMPLES)):
             write_script(temporary / _chunk_name(number), "chunk", number, _chunk(part))
             for record, scored in part:
                 columns.add(record, scored)
             number += 1
-        write_script(temporary / "index.js", "index", {"chunk_samples": CHUNK_SAMPLES, **columns.to_json()})
+        about = {"chunk_samples": CHUNK_SAMPLES, "num_damaged": len(index.damaged), **columns.to_json()}
+        write_script(temporary / "index.js", "index", about)
+        (temporary / _RUN).write_text(os.fspath(run.path.resolve()), encoding="utf-8", errors="surrogateescape")
         (temporary / MADE_FROM).write_text(json.dumps(state), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         temporary.rename(folder)
@@ -134,9 +151,8 @@ def write_script(path: Path, function: str, *values: Any) -> None:
         return
 
 
-def _samples(run: RunDirectory) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+def _samples(run: RunDirectory, offsets: Mapping[str, int]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Yield each sample's newest record in the log and its scores, {} where it has none."""
-    offsets = index_log(run.predictions).offsets
     lines = _ScoreLines(run.sample_scores)
     with run.predictions.open("rb") as file:
         for sample_id, offset in offsets.items():
@@ -169,8 +185,31 @@ def _records(path: Path) -> Iterator[dict[str, Any]]:
                 record = json.loads(line)
             except NOT_A_RECORD:
                 continue
-            if isinstance(record, dict) and isinstance(record.get("id"), str):
+            if _is_score_line(record):
                 yield record
+
+
+def _is_score_line(record: Any) -> bool:
+    """Whether a line of `sample_scores.jsonl` is what was written there."""
+    if not isinstance(record, dict) or not isinstance(record.get("id"), str):
+        return False
+    values, groups, counted = (record.get(key) or {} for key in ("values", "groups", "counted"))
+    return (
+        all(isinstance(one, dict) for one in (values, groups, counted))
+        and isinstance(record.get("answer"), str | None)
+        and all(isinstance(label, str) for label in groups.values())
+        and all(isinstance(row, list) and all(isinstance(one, int | float) for one in row) for row in counted.values())
+        and _is_alignment(record.get("alignment"))
+    )
+
+
+def _is_alignment(value: Any) -> bool:
+    if value is None:
+        return True
+    edits = value.get("edits") if isinstance(value, dict) and value.get("unit") in ("word", "char") else None
+    return isinstance(edits, list) and all(
+        isinstance(edit, list) and len(edit) == 3 and all(isinstance(part, str) for part in edit) for edit in edits
+    )
 
 
 def _chunk(part: list[tuple[dict[str, Any], dict[str, Any]]]) -> dict[str, Any]:
@@ -186,7 +225,7 @@ def _chunk(part: list[tuple[dict[str, Any], dict[str, Any]]]) -> dict[str, Any]:
                 "references": record["references"],
                 "prompt": prompts.setdefault(record.get("prompt", ""), len(prompts)),
                 "groups": list(groups_of(record, scored).items()),
-                "audio": record["audio"],
+                "audio": record.get("audio") or [],
                 "spans": record.get("spans") or [],
                 "clips": record.get("clips") or [],
                 "latency_s": record["latency_seconds"],

@@ -24,6 +24,12 @@ CORPORA = Path(os.environ.get("OTOSCOPE_TEST_CORPORA", ROOT.parent / "shared" / 
 CHECKPOINTS = Path(os.environ.get("OTOSCOPE_TEST_CHECKPOINTS", ROOT / "build" / "checkpoints"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _pages(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep what sample pages read out of the user's cache."""
+    os.environ["OTOSCOPE_PAGES"] = str(tmp_path_factory.mktemp("pages"))
+
+
 @dataclass(frozen=True)
 class CommandResult:
     status: int

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from evaluate.errors import RequestError
+from evaluate.errors import RequestError, RunDamagedError
 from evaluate.page_data import has_page_data
 from evaluate.report.charts import draw_radar, save_figure
 from evaluate.report.exports import write_exports
@@ -45,16 +45,19 @@ def write_report(
 
     Raises:
         RequestError: There are no runs, or a model is in no row.
+        RunDamagedError: There are runs, and all are damaged.
     """
     from tasks import registry
 
-    def left_out(problem: str) -> None:
-        notice(f"left out: {problem}")
-
-    found = find_scores(results_dir, probes=None, damaged=left_out)
+    damaged: list[str] = []
+    found = find_scores(results_dir, probes=None, damaged=damaged.append)
     documents, probes = ([one for one in found if bool(one["probe"]) == is_probe] for is_probe in (False, True))
+    if damaged and not documents:
+        raise RunDamagedError(damaged[0])
     if not documents:
         raise RequestError(f"{results_dir}/runs: no scored runs there; otoscope eval makes them")
+    for problem in damaged:
+        notice(f"left out: {problem}")
     published = load_published(published_dir(results_dir))
     boards = make_boards(documents, published, registry.names())
     out.mkdir(parents=True, exist_ok=True)
@@ -117,7 +120,7 @@ def _write_sample_pages(
     versions, or from elsewhere, are made up for, some in each report.
     """
     pages: dict[str, Path] = {}
-    left, num_waiting = MADE_UP_BYTES, 0
+    left, num_waiting, problems = MADE_UP_BYTES, 0, []
     for document in reversed(documents):  # newest first
         run = RunDirectory(Path(document["run_dir"]))
         if not run.predictions.is_file():
@@ -127,10 +130,15 @@ def _write_sample_pages(
             if left < 0:
                 num_waiting += 1
                 continue
-        pages[document["run_dir"]] = write_sample_page(run.path, out / run.path.relative_to(results_dir))
+        try:
+            pages[document["run_dir"]] = write_sample_page(run.path, out / run.path.relative_to(results_dir))
+        except (OSError, RunDamagedError) as error:
+            problems.append(str(error))
+    if problems:
+        notice(f"no sample page of {len(problems)} runs: {problems[0]}; the leaderboard lacks these links")
     if num_waiting:
         notice(
-            f"{num_waiting} runs were scored by an earlier version and have no sample page yet; the next report goes "
-            "on with them, otoscope view RUN shows one now"
+            f"no sample page yet of {num_waiting} runs that were scored elsewhere or by an earlier version: the next "
+            "report goes on with them, otoscope view RUN shows one now"
         )
     return pages

@@ -109,4 +109,4 @@ def test_a_damaged_run_is_left_out_of_the_report_and_named(otoscope: Command, tm
 
 def test_where_all_runs_are_damaged_there_is_no_report(otoscope: Command, tmp_path: Path) -> None:
     place(tmp_path, changed("metrics.wer.value", "x"))
-    assert otoscope("report", "--results-dir", tmp_path).status == 2
+    assert otoscope("report", "--results-dir", tmp_path).status == 4

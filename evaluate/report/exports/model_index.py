@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evaluate.lines import one_line
 from evaluate.report.systems import System, file_names, interval_of, is_whole, run_record, value_of, way_of_scoring
 
 TASK_TYPES = {  # kind of task to the hub's name of a pipeline; text about audio is its audio-text-to-text
@@ -56,7 +57,7 @@ def write_model_index(
         if results:
             path = folder / "model-index" / f"{name}.yaml"
             path.parent.mkdir(parents=True, exist_ok=True)
-            card = ModelCardData(model_name=system.label(runs), eval_results=results)
+            card = ModelCardData(model_name=one_line(system.label(runs)), eval_results=results)
             path.write_text(card.to_yaml(line_break="\n") + "\n", encoding="utf-8", errors="backslashreplace")
             written.append(path)
     return written
@@ -94,17 +95,17 @@ def _results(document: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> 
         scale = 100 if name in PER_CENT else 1
         metric, arguments = METRICS.get(name, (name, {}))
         bounds = interval_of(score)
-        yield EvalResult(
-            task_type=TASK_TYPES[kind],
-            task_name=kind,
-            dataset_type=dataset.id,
-            dataset_name=f"{task} {split}",
-            dataset_config=dataset.config,
-            dataset_split=dataset.split,
-            metric_type=metric,
-            metric_name=f"{name} ({remark})" if remark else name,
-            metric_value=_rounded(scale * value),
-            metric_args={
+        fields = {
+            "task_type": TASK_TYPES[kind],
+            "task_name": kind,
+            "dataset_type": dataset.id,
+            "dataset_name": f"{task} {split}",
+            "dataset_config": dataset.config,
+            "dataset_split": dataset.split,
+            "metric_type": metric,
+            "metric_name": f"{name} ({remark})" if remark else name,
+            "metric_value": _rounded(scale * value),
+            "metric_args": {
                 **arguments,
                 "unit": "per cent" if name in PER_CENT else "fraction" if score["is_rate"] else None,
                 "signature": score["signature"],
@@ -115,7 +116,8 @@ def _results(document: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> 
                 "corpus_fingerprint": f"otoscope:{document['corpus_fingerprint']}",
                 "settings": System.of(document).settings or None,
             },
-        )
+        }
+        yield EvalResult(**_plain(fields))
 
 
 def _fits(document: Mapping[str, Any], notice: Callable[[str], None]) -> bool:
@@ -132,6 +134,13 @@ def _fits(document: Mapping[str, Any], notice: Callable[[str], None]) -> bool:
         return True
     notice(f"model-index: {document['model']} on {document['task']}:{document['split']} is left out: {reason}")
     return False
+
+
+def _plain(value: Any) -> Any:
+    """Return a value whose texts are one line each: YAML takes more characters for line breaks than its writer."""
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    return one_line(value) if isinstance(value, str) else value
 
 
 def _rounded(value: float) -> float:

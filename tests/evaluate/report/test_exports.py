@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from evaluate.cli import EXPORTS
 from evaluate.errors import RequestError, RunDamagedError
+from evaluate.lines import one_line
 from evaluate.report.exports import WRITERS, write_exports
 from evaluate.report.exports.model_index import TASK_TYPES, HubDataset, hub_dataset
 from evaluate.report.exports.open_asr import COLUMNS
@@ -338,9 +339,9 @@ def test_any_text_comes_back_from_every_form(runs: Runs, model: str, task: str, 
     assert metrics["alias"] == f"{task}:{split}"
     if split != "sample":
         name, [result] = runs.results(document)
-        assert name == model
-        assert result.dataset_name == f"{task} {split}"
-        assert result.metric_args["settings"] == f"x={setting}"
+        assert name == one_line(model)
+        assert result.dataset_name == one_line(f"{task} {split}")
+        assert result.metric_args["settings"] == one_line(f"x={setting}")
 
 
 # 0.02 / (2 × 1.959964): half of the interval over the quantile of the normal distribution.

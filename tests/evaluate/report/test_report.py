@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from evaluate import report
+from evaluate.page_data import page_folder, write_page_data
 from evaluate.results import RunDirectory
 
 Command = Callable[..., Any]
@@ -70,12 +71,43 @@ def test_pages_of_runs_that_were_scored_by_an_earlier_version_are_made_some_at_a
 ) -> None:
     logs = sorted(results.glob("runs/*/*/*/*/predictions.jsonl"))
     for log in logs:
-        shutil.rmtree(log.parent / "page")
+        shutil.rmtree(page_folder(RunDirectory(log.parent)))
     monkeypatch.setattr(report, "MADE_UP_BYTES", max(log.stat().st_size for log in logs))
     result = otoscope("report", "--results-dir", results)
     assert "sample pages of 1 runs" in result.stdout
-    assert "1 runs were scored by an earlier version and have no sample page yet" in result.stderr
+    assert "no sample page yet of 1 runs" in result.stderr
     assert "sample pages of 2 runs" in otoscope("report", "--results-dir", results).stdout
+
+
+def test_scripts_that_come_with_a_run_are_neither_run_nor_copied(
+    otoscope: Command, results: Path, tmp_path: Path
+) -> None:
+    [log] = results.glob("runs/*/*/test-clean/*/predictions.jsonl")
+    made = page_folder(RunDirectory(log.parent))
+    shutil.copytree(made, log.parent / "page")  # as a stranger would hand it over, with the right times
+    (log.parent / "page" / "index.js").write_text("window.pwned = 1")
+    otoscope("report", "--results-dir", results, "--out", tmp_path / "site")
+    assert not any("pwned" in path.read_text() for path in (tmp_path / "site").rglob("*.js"))
+
+
+def test_pages_that_cannot_be_written_cost_no_leaderboard(
+    otoscope: Command, results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("OTOSCOPE_PAGES", str(tmp_path / "file"))
+    result = otoscope("report", "--results-dir", results)
+    assert result.status == 0
+    assert "no sample page of 2 runs" in result.stderr
+    assert (results / "report" / "leaderboard.html").is_file()
+
+
+def test_data_of_runs_that_are_gone_leave_the_cache(otoscope: Command, results: Path, librispeech: Path) -> None:
+    folders = [page_folder(RunDirectory(path.parent)) for path in results.glob("runs/*/*/*/*/run.json")]
+    assert all(folder.is_dir() for folder in folders)
+    shutil.rmtree(results)
+    arguments = ("--data-dir", librispeech, "--results-dir", results.with_name("other"))
+    otoscope("eval", "--task", "librispeech:test-clean", "--model", "baseline:empty", *arguments)
+    assert not any(folder.exists() for folder in folders)
 
 
 def test_a_run_whose_log_is_gone_has_scores_and_no_page(otoscope: Command, results: Path) -> None:
@@ -99,6 +131,7 @@ def test_50_models_on_12_tasks_take_under_10_s_and_no_longer_for_longer_logs(res
         for task in range(12):
             folder = many / "runs" / f"m{model}" / f"t{task}" / "test" / "0"
             shutil.copytree(run.path, folder)
+            write_page_data(RunDirectory(folder), page_folder(RunDirectory(folder)))
             changed = {**scores, "model": f"model {model}", "task": f"task{task}", "split": "test"}
             (folder / "scores.json").write_text(json.dumps(changed), encoding="utf-8")
 
@@ -112,7 +145,7 @@ def test_50_models_on_12_tasks_take_under_10_s_and_no_longer_for_longer_logs(res
     assert short < 10
     for log in many.glob("runs/*/*/*/*/predictions.jsonl"):
         log.write_bytes(1_000 * log.read_bytes())
-        made = log.parent / "page" / "made_from.json"
+        made = page_folder(RunDirectory(log.parent)) / "made_from.json"
         state = json.loads(made.read_text())
         state["files"]["predictions.jsonl"] = [log.stat().st_size, log.stat().st_mtime_ns]
         made.write_text(json.dumps(state))  # as scoring leaves it

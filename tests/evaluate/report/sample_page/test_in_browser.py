@@ -11,7 +11,7 @@ import pytest
 
 from evaluate.metrics import create_metric
 from evaluate.metrics.base import Judged, MetricSettings
-from evaluate.page_data import ensure_page_data, write_page_data
+from evaluate.page_data import ensure_page_data
 from evaluate.report.sample_page.page import write_sample_page
 from evaluate.report.sample_page.server import ViewerServer
 from evaluate.report.sample_page.static import write_static_page
@@ -542,7 +542,7 @@ CONTRAST = """() => {
 def test_100_000_samples_open_within_2_s(page: Any, write_run: Write, tmp_path: Path) -> None:
     lines = ({"id": f"u{number:06}", "scored": scored(number % 7 / 7)} for number in range(100_000))
     run = write_run(*lines, scores=scores(wer=WER))
-    write_page_data(RunDirectory(run), run / "page")
+    ensure_page_data(RunDirectory(run))
     page.goto(write_sample_page(run, tmp_path / "report").as_uri())
     ready(page)
     assert page.evaluate("performance.now()") < 2000

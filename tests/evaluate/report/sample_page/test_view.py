@@ -2,6 +2,7 @@
 
 import http.client
 import io
+import os
 import signal
 import socket
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 import soundfile
 
 from evaluate.errors import AudioDecodeError, RunDamagedError
-from evaluate.page_data import ensure_page_data, is_made_from, made_from, read_sample
+from evaluate.page_data import ensure_page_data, is_made_from, made_from, page_folder, read_sample
 from evaluate.report.sample_page.clips import clip_refs, open_clip
 from evaluate.report.sample_page.page import sample_page, write_sample_page
 from evaluate.report.sample_page.server import ViewerServer, serve
@@ -247,7 +248,7 @@ def test_a_report_shares_the_data_of_a_run(write_run: Write, tmp_path: Path, mon
     target = tmp_path / "report" / "toy"
     page = write_sample_page(run, target)
     assert page == target / "index.html"
-    assert (target / "page" / "index.js").samefile(run / "page" / "index.js")
+    assert (target / "page" / "index.js").samefile(page_folder(RunDirectory(run)) / "index.js")
     marker = target / "page" / "left alone"
     marker.touch()
     write_sample_page(run, target)
@@ -292,8 +293,8 @@ def test_scoring_leaves_the_data_of_the_page(
         *("--data-dir", librispeech, "--results-dir", tmp_path / "results"),
     )
     run = RunDirectory(Path(result.json["run_dir"]))
-    assert is_made_from(run.path / "page", made_from(run))
-    clip = clip_refs(read_sample(run.path / "page", 0))[0]
+    assert is_made_from(page_folder(run), made_from(run))
+    clip = clip_refs(read_sample(page_folder(run), 0))[0]
     assert clip.path.name == "11-22-0000.flac"
 
 
@@ -345,9 +346,10 @@ def test_a_browser_is_sent_to_the_page_when_that_is_asked(write_run: Write, monk
 @pytest.mark.parametrize(("stop", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_the_command_serves_until_it_is_stopped(stop: int, status: int, write_run: Write, tmp_path: Path) -> None:
     run = write_run({"id": "a"})
-    (run / "page").write_text("in the way")  # as a run that this user cannot write to
+    (tmp_path / "file").write_text("in the way")
     process = subprocess.Popen(
         [sys.executable, "-m", "evaluate", "view", str(run)],
+        env={**os.environ, "OTOSCOPE_PAGES": str(tmp_path / "file")},  # a cache that cannot be written
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
