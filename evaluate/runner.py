@@ -211,7 +211,7 @@ class Runner:
             truncated=output.truncated,
             prompt=sample.prompt,
             groups=sample.groups,
-            audio=tuple(str(ref.path) for ref in sample.audio),
+            audio=tuple(str(ref.path.absolute()) for ref in sample.audio),  # pages find it from wherever they are made
             spans=_spans(sample),
             clips=clips,
         )

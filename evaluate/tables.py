@@ -62,12 +62,12 @@ def print_table(
     console = Console()
     if not console.is_terminal:
         console = Console(width=max(console.width, MIN_WIDTH))
-    console.print(Text(title, style="bold"))  # not the table's own title, which wraps at the table's width
+    console.print(Text(one_line(title), style="bold"))  # not the table's own title, which wraps at the table's width
     table = Table(header_style="bold")
     for column in columns:
         table.add_column(Text(column), justify="right" if column in numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(one_line(cell)) for cell in row))
     console.print(table)
 
 
@@ -160,13 +160,18 @@ def print_comparison(comparison: dict[str, Any]) -> None:
     title = f"{comparison['task']}:{comparison['split']}, {comparison['n_samples']} samples: {models[0]} → {models[1]}"
     columns = ["metric", "first", "second", "difference", "95 % interval", "p (permutation)", "p (McNemar)"]
     print_table(title, columns, rows, numeric=columns[1:])
-    for note in dict.fromkeys(_comparison_notes(comparison)):
+    for note in comparison_notes(comparison):
         print_note(note)
     if comparison["changed"]:
         _print_changed(comparison)
 
 
-def _comparison_notes(comparison: dict[str, Any]) -> Iterator[str]:
+def comparison_notes(comparison: dict[str, Any]) -> list[str]:
+    """Return what a reader of a comparison should know beside its numbers, each once."""
+    return list(dict.fromkeys(_notes_of_comparison(comparison)))
+
+
+def _notes_of_comparison(comparison: dict[str, Any]) -> Iterator[str]:
     if comparison["n_better"] is not None:
         better, worse = comparison["n_better"], comparison["n_worse"]
         same = comparison["n_samples"] - better - worse

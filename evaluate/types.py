@@ -128,7 +128,7 @@ class Prediction:
     truncated: bool | None = None
     prompt: str = ""
     groups: Mapping[str, str] = field(default_factory=dict)
-    audio: tuple[str, ...] = ()  # paths, as they were read
+    audio: tuple[str, ...] = ()  # paths of the files that were read, absolute
     spans: tuple[tuple[float, float | None], ...] = ()  # start and duration in s of each, () for whole files
     clips: tuple[str, ...] = ()  # what was done to them: truncated, chunked, padded, rejected; see evaluate.clips
 

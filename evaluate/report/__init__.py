@@ -10,13 +10,13 @@ from evaluate.page_data import has_page_data
 from evaluate.report.charts import draw_radar, save_figure
 from evaluate.report.exports import write_exports
 from evaluate.report.figures import measured_scores, write_charts
-from evaluate.report.leaderboard.board import make_boards
+from evaluate.report.leaderboard.board import SAMPLE_SPLIT, make_boards
 from evaluate.report.leaderboard.csv_table import to_csv
 from evaluate.report.leaderboard.latex import to_latex
 from evaluate.report.leaderboard.markdown import to_markdown
 from evaluate.report.leaderboard.page import to_html
 from evaluate.report.leaderboard.probes import make_probe_lines
-from evaluate.report.published import load_published, load_radar, published_dir
+from evaluate.report.published import PublishedScore, load_published, load_radar, published_dir
 from evaluate.report.sample_page.page import write_sample_page
 from evaluate.results import RunDirectory, find_scores
 
@@ -66,7 +66,7 @@ def write_report(
     pages = _write_sample_pages([*documents, *probes], results_dir, out, notice)
     texts = {
         "leaderboard.md": to_markdown(boards, probe_lines),
-        "leaderboard.csv": to_csv(documents, published, probes),
+        **_tables_for_programs(documents, published, probes),
         "leaderboard.tex": to_latex(boards),
         "leaderboard.html": to_html(
             boards,
@@ -104,6 +104,16 @@ def write_published_radar(results_dir: Path, out: Path, name: str, *, models: Se
     radar = load_radar(published_dir(results_dir), name, own)
     figure = draw_radar(radar.axes, radar.series, title=radar.title, notes=[*radar.notes, *said])
     return save_figure(figure, out, "radar")
+
+
+def _tables_for_programs(
+    documents: Sequence[Mapping[str, Any]], published: Sequence[PublishedScore], probes: Sequence[Mapping[str, Any]]
+) -> dict[str, str]:
+    """Return the CSV, that of clips that come with the project by itself where there are other runs too."""
+    real, sample = ([one for one in documents if (one["split"] == SAMPLE_SPLIT) == wanted] for wanted in (False, True))
+    if not real or not sample:
+        return {"leaderboard.csv": to_csv(documents, published, probes)}
+    return {"leaderboard.csv": to_csv(real, published, probes), "leaderboard-sample.csv": to_csv(sample, [])}
 
 
 def _address(page: Path, out: Path) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from evaluate.prediction_log import index_log, read_predictions
 from evaluate.report.html import render
 from evaluate.results import RunDirectory
+from evaluate.tables import comparison_notes
 
 MAX_CHANGED = 1000  # samples on a page
 MAX_CHARACTERS = 20_000  # of a text: a page holds them all
@@ -20,7 +21,7 @@ def comparison_page(comparison: dict[str, Any]) -> str:
     Raises:
         KeyError: A sample that changed is not in the log of its run.
     """
-    shown = {**comparison, "changed": _with_contents(comparison)}
+    shown = {**comparison, "changed": _with_contents(comparison), "notes": list(comparison_notes(comparison))}
     return render("compare.html", title=f"{comparison['task']}:{comparison['split']}", comparison=shown)
 
 
@@ -56,7 +57,9 @@ def _unless_long(alignment: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _address(path: str) -> str | None:
-    """Return a file's address, None where its name can have none."""
+    """Return a file's address, None where its name can have none, or names another machine."""
+    if path.startswith(("//", "\\\\")):
+        return None
     try:
         return Path(path).absolute().as_uri()
     except ValueError:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluate.errors import RequestError
+from evaluate.lines import one_line
 from evaluate.report.charts import (
     MIN_AXES,
     Bar,
@@ -60,7 +61,7 @@ def write_charts(board: Board, documents: Sequence[Document], out: Path, *, mode
     """
     by_folder = {document["run_dir"]: document for document in documents}
     chosen, notes = _chosen_lines(board, models)
-    charts = [_radar(board, chosen, notes, out), _bars(board, board.lines, "bars", [], out)]
+    charts = [_radar(board, chosen, notes, out), _bars(board, board.lines, "bars", _sources(board, board.lines), out)]
     runs = [line for line in chosen if not line.is_published]
     if durations := list(_duration_panels(board, runs, by_folder)):
         files = save_figure(draw_durations(durations, title="By duration of the audio", notes=notes), out, "durations")
@@ -153,7 +154,7 @@ def _radar(board: Board, lines: Sequence[Line], notes: Sequence[str], out: Path)
     ]
     if len(shown) < MIN_AXES:
         said = f"Bars: {len(shown)} of the {MIN_AXES} axes that a radar needs at least are there."
-        return _bars(board, lines, "radar", [said, *notes], out)
+        return _bars(board, lines, "radar", [said, *notes, *_sources(board, lines)], out)
     axes = [
         RadarAxis(
             _title(board.columns[position], "\n"),
@@ -166,8 +167,15 @@ def _radar(board: Board, lines: Sequence[Line], notes: Sequence[str], out: Path)
         RadarSeries(line.name, tuple(_value(line.cells[position]) for position in shown), line.is_published)
         for line in lines
     ]
-    files = save_figure(draw_radar(axes, series, notes=[*notes, *_partial_notes(board, lines)]), out, "radar")
+    files = save_figure(
+        draw_radar(axes, series, notes=[*notes, *_partial_notes(board, lines), *_sources(board, lines)]), out, "radar"
+    )
     return Chart("Each axis has its own scale, printed on its rings; outside is better.", tuple(files))
+
+
+def _sources(board: Board, lines: Sequence[Line]) -> list[str]:
+    """Return where published figures among the lines are from, and by which protocol they were scored."""
+    return [f"{one_line(board.notes[mark])}." for mark in sorted({mark for line in lines for mark in line.marks})]
 
 
 def _partial_notes(board: Board, lines: Sequence[Line]) -> Iterator[str]:

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Sequence
 
+from evaluate.lines import one_line
+
 
 def escape(text: str) -> str:
-    """Return text that Markdown shows as it is, on one line."""
-    text = " ".join(text.split())
+    """Return text that Markdown shows as it is, on one line, without what a terminal would obey."""
+    text = one_line(text)
     return re.sub(r"([\\|`*_\[\]<>&~$])", r"\\\1", text) if not set(text) <= set("-:") else text
 
 

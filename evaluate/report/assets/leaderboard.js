@@ -8,6 +8,8 @@ for (const board of document.querySelectorAll(".board")) {
   const filter = controls.querySelector(".filter");
   const collator = new Intl.Collator(undefined, { numeric: true });
 
+  const nameOf = (row) => row.cells[0].querySelector(".text").textContent; // without the numbers of its notes
+
   // The first press shows the best on top, the second turns the order around, the third restores the first order.
   function sortBy(button) {
     const head = button.closest("th");
@@ -24,7 +26,7 @@ for (const board of document.querySelectorAll(".board")) {
 
   // Rows without a value stay below, whichever way is sorted.
   function compare(a, b, column, sign) {
-    if (column === 0) return collator.compare(a.cells[0].textContent, b.cells[0].textContent);
+    if (column === 0) return collator.compare(nameOf(a), nameOf(b));
     const [x, y] = [a, b].map((row) => row.cells[column].dataset.value || "");
     if (x === "" || y === "") return sign * ((x === "") - (y === ""));
     return Number(x) - Number(y);
@@ -39,7 +41,7 @@ for (const board of document.querySelectorAll(".board")) {
     for (const cell of board.querySelectorAll("[data-task]")) cell.hidden = byTask && !shown.has(cell.dataset.task);
     let count = 0;
     for (const row of rows) {
-      const named = row.cells[0].textContent.toLocaleLowerCase().includes(wanted);
+      const named = nameOf(row).toLocaleLowerCase().includes(wanted);
       const scored = [...row.cells].some((cell) => "value" in cell.dataset && !cell.hidden && (withPartial || !cell.classList.contains("partial")));
       row.hidden = !named || !scored || (row.classList.contains("published") && !withPublished);
       for (const cell of row.cells) cell.classList.toggle("off", !withPartial && cell.classList.contains("partial"));

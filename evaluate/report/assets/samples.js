@@ -13,6 +13,10 @@ class SamplePage {
     this.matches = null;
     this.list = new SampleList(byId("list"), samples, (number) => this.select(number, { isChosen: true }));
     this.fillControls(scored);
+    if (samples.columns.num_damaged) {
+      const told = `${formatCount(samples.columns.num_damaged)} lines of the log are no records and are not shown.`;
+      byId("summary").before(make("p", { className: "bad" }, told));
+    }
     this.arrange();
     this.select(this.fromAddress() ?? this.list.rows[0]);
   }

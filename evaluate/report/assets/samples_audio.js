@@ -40,6 +40,7 @@ async function openClip(settings, number, clip, path, span, signal) {
   }
   const hint = "otoscope view RUN shows it with its waveform and spectrogram";
   if (location.protocol !== "file:") throw new Error(`this page holds no audio; ${hint}`);
+  if (/^[/\\]{2}/.test(path)) throw new Error(`${path} is on another machine`); // a browser may ask there, with a password
   const end = span?.duration == null ? "" : `,${span.start + span.duration}`;
   return { url: fileUrl(settings.working_dir, path) + (span ? `#t=${span.start}${end}` : ""), note: `${hint}.` };
 }
@@ -54,7 +55,8 @@ function openScript({ type, base64, reason }, signal) {
   if (reason) throw new Error(reason);
   const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
   const url = URL.createObjectURL(new Blob([bytes], { type }));
-  signal.addEventListener("abort", () => URL.revokeObjectURL(url));
+  // Not at once: a player that is still opening it would complain.
+  signal.addEventListener("abort", () => setTimeout(() => URL.revokeObjectURL(url), 60_000));
   return { url, read: async () => bytes.buffer.slice(0) };
 }
 

@@ -1,5 +1,7 @@
 // One sample in full.
 
+const MAX_WOVEN = 20_000; // characters; longer differences are drawn when asked
+
 /** Fills the pane with a sample; everything in it that came from a model or a corpus becomes text. */
 function showDetail(pane, { samples, metrics, metric, settings, number, sample, signal }) {
   const { columns } = samples;
@@ -36,7 +38,11 @@ function difference(alignment) {
     make("del", { className: "deletion" }, "deleted"), " · ", make("ins", { className: "insertion" }, "inserted"),
     ` · ${alignment.unit === "word" ? "words" : "characters"} after normalising`,
   );
-  return section("Difference", alignedText(alignment), legend);
+  const length = alignment.edits.reduce((sum, [, reference, answer]) => sum + reference.length + answer.length, 0);
+  if (length <= MAX_WOVEN) return section("Difference", alignedText(alignment), legend);
+  const ask = make("button", { type: "button" }, `show the difference of ${formatCount(length)} characters`);
+  ask.onclick = () => ask.replaceWith(alignedText(alignment));
+  return section("Difference", ask, legend);
 }
 
 function sampleScores(samples, metrics, number, sample) {

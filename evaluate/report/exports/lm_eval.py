@@ -32,15 +32,20 @@ NOT_AVAILABLE = "N/A"
 def write_lm_eval(
     runs: Mapping[System, Sequence[Mapping[str, Any]]], folder: Path, notice: Callable[[str], None]
 ) -> list[Path]:
-    """Write `lm-eval/<model>/results_<time>.json` of each system; returns the files."""
-    del notice  # the form carries everything
+    """Write `lm-eval/<model>/results_<time>.json` of each system; returns the files.
+
+    Clips that come with the project stand beside no real split: they are left out where there is one.
+    """
     written = []
     for system, name in file_names(runs).items():
-        newest = max(_time(document["created"], document) for document in runs[system])
+        documents = [document for document in runs[system] if document["split"] != "sample"] or runs[system]
+        if len(documents) < len(runs[system]):
+            notice(f"lm-eval: {system.label(runs)}: runs on the embedded samples are left out beside real splits")
+        newest = max(_time(document["created"], document) for document in documents)
         stamp = newest.replace(tzinfo=None).isoformat(timespec="microseconds").replace(":", "-")
         path = folder / "lm-eval" / name / f"results_{stamp}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, {**_results(runs[system]), **_identity(system.label(runs), name)})
+        write_json(path, {**_results(documents), **_identity(system.label(runs), name)})
         written.append(path)
     return written
 

@@ -134,7 +134,10 @@ def _make_board(
         found = [cells.get((system, column)) for column in plain]
         shown = tuple(None if document is None else cell_of(document, notes) for document in found)
         lines.append(Line(system.label(systems), shown))
-    lines = _in_order(_with_standings(lines, columns), columns)
+    if is_sample:  # a few clips rank nothing
+        lines.sort(key=lambda line: line.name)
+    else:
+        lines = _in_order(_with_standings(lines, columns), columns)
     lines += _published_lines(published, columns, notes)
     return Board(tuple(columns), tuple(lines), tuple(notes), tuple(_column_notes(plain)), is_sample)
 
@@ -276,7 +279,7 @@ def _is_tie(best: Cell | None, other: Cell | None, *, higher: bool) -> bool:
     if best is None or other is None or best.value is None or other.value is None:
         return False
     if best.interval is None or other.interval is None:
-        return False
+        return True  # nothing is known of how sure they are
     facing = (0, 1) if higher else (1, 0)  # the best's bound towards the other, the other's towards the best
     halves = (best.value - best.interval[facing[0]], other.value - other.interval[facing[1]])
     return abs(best.value - other.value) <= math.hypot(*halves)

@@ -15,8 +15,11 @@ MAX_COLUMNS = 4  # with intervals, what a page is wide
 
 
 def to_latex(boards: Sequence[Board]) -> str:
-    r"""Return all boards as `table` environments, to be read with `\input`; needs the package booktabs."""
-    head = ["% Needs \\usepackage{booktabs}.", f"% {LEGEND}"]
+    r"""Return all boards as `table` environments, to be read with `\input`; needs booktabs and adjustbox."""
+    head = [
+        "% Needs \\usepackage{booktabs,adjustbox}; names in other scripts need XeLaTeX or LuaLaTeX and a font.",
+        f"% {LEGEND}",
+    ]
     return "\n".join([*head, *(line for board in boards for line in _tables(board))]) + "\n"
 
 
@@ -34,6 +37,7 @@ def _table(board: Board, shown: range) -> Iterator[str]:
     title = SAMPLE_TITLE if board.is_sample else "Primary metric with its 95 % interval"
     yield "\n\\begin{table}[t]\n\\centering\n\\footnotesize"
     yield f"\\caption{{{escape_latex(title)}.{_caption_notes(board, numbers)}}}"
+    yield "\\begin{adjustbox}{max width=\\linewidth}"
     yield f"\\begin{{tabular}}{{l{'r' * len(columns)}}}\n\\toprule"
     yield _row(["", *_grouped(column.task for column in columns)])
     yield _row(["", *(escape_latex(column.split) for column in columns)])
@@ -45,8 +49,9 @@ def _table(board: Board, shown: range) -> Iterator[str]:
         for line in some:
             name = f"\\textit{{{escape_latex(line.name)}}}" if is_published else escape_latex(line.name)
             cells = (_cell(line.cells[position], board.columns[position], line, numbers) for position in shown)
-            yield _row([name + _marked(line.marks, numbers), *cells])
-    yield "\\bottomrule\n\\end{tabular}\n\\end{table}"
+            # The braces: after \\ LaTeX would read a bracket or a star at a row's start as its own.
+            yield _row(["{}" + name + _marked(line.marks, numbers), *cells])
+    yield "\\bottomrule\n\\end{tabular}\n\\end{adjustbox}\n\\end{table}"
 
 
 def _all_marks(line: Line, shown: range) -> Iterator[int]:

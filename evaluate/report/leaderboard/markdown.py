@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from evaluate.lines import one_line
 from evaluate.report.leaderboard.board import Board, Cell, Column, Line
 from evaluate.report.leaderboard.probes import ProbeLine
 from evaluate.report.leaderboard.wording import (
@@ -83,4 +84,4 @@ def _notes(board: Board) -> Iterator[str]:
         yield f"\n{escape(note)}"
     yield "\nScored as:\n"
     for column in board.columns:
-        yield f"- {_heading(column)}: `{column.signature.replace('`', '')}`"
+        yield f"- {_heading(column)}: `{one_line(column.signature).replace('`', '')}`"

@@ -149,6 +149,7 @@ def comparison(tmp_path: Path, write_run: Write, *pairs: tuple[str, float, float
     runs = [write_run(*lines, name=name) for name in ("first", "second")]
     alignment = {"unit": "word", "edits": [["=", "a", "a"], ["s", "b", "c"], ["d", "d", ""], ["i", "", "e"]]}
     wer = {"values": [0.2, 0.1], "difference": -0.1, "ci": [-0.2, -0.05], "p_value": 0.01}
+    wer |= {"ci_method": {"unit": "speaker"}, "ci_note": "only 4 speakers: the interval is rough"}
     return {
         "task": "t",
         "split": "s",
@@ -185,6 +186,7 @@ def headings(page: Any) -> list[str]:
 def test_samples_that_changed_stand_side_by_side_with_their_edits(compare: Show) -> None:
     page = compare(("u1", 0.5, 0.0), ("u2", 0.0, 0.25))
     assert "−10.00 points" in page.locator("#metrics").inner_text()
+    assert "only 4 speakers: the interval is rough" in page.locator("body").inner_text()
     assert page.locator("#count").inner_text() == "2 shown; 1 better, 1 worse of 10 samples"
     article = page.locator("article").first
     assert "50.00 % → 0.00 % better" in article.inner_text()

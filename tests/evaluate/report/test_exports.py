@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from evaluate.cli import EXPORTS
 from evaluate.errors import RequestError, RunDamagedError
 from evaluate.lines import one_line
+from evaluate.report.cells import csv_cell
 from evaluate.report.exports import WRITERS, write_exports
 from evaluate.report.exports.model_index import TASK_TYPES, HubDataset, hub_dataset
 from evaluate.report.exports.open_asr import COLUMNS
@@ -321,7 +322,8 @@ def test_a_hostile_name_is_no_formula_and_no_path(runs: Runs) -> None:
     for path in [*runs.write("model-index", document), *runs.write("lm-eval", document)]:
         assert path.resolve().is_relative_to(runs.out.resolve())
     [row] = runs.rows(runs.document(model=hostile))
-    assert row["model"] == "'" + hostile
+    assert row["model"] == csv_cell(hostile)
+    assert row["model"].startswith("'=")
 
 
 names = st.text(st.characters(exclude_categories=()), min_size=1)  # with halves of surrogate pairs
@@ -342,6 +344,13 @@ def test_any_text_comes_back_from_every_form(runs: Runs, model: str, task: str, 
         assert name == one_line(model)
         assert result.dataset_name == one_line(f"{task} {split}")
         assert result.metric_args["settings"] == one_line(f"x={setting}")
+
+
+def test_embedded_samples_stand_beside_no_real_split(runs: Runs) -> None:
+    content = runs.lm_eval(runs.document(), runs.document(split="sample"))
+    assert list(content["results"]) == ["librispeech_test-clean"]
+    assert "runs on the embedded samples are left out beside real splits" in runs.notices[0]
+    assert list(runs.lm_eval(runs.document(split="sample"))["results"]) == ["librispeech_sample"]
 
 
 # 0.02 / (2 × 1.959964): half of the interval over the quantile of the normal distribution.

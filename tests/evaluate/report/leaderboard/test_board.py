@@ -111,6 +111,21 @@ def test_equal_values_are_a_tie_and_a_run_alone_is_no_best() -> None:
     assert standings(wer("a", 0.05), wer("b", None)) == {"a": "", "b": ""}
 
 
+def test_without_an_interval_nothing_is_decided() -> None:
+    runs = [
+        document(model=name, metrics={"wer": score(value=value, ci=None)}) for name, value in (("a", 0.1), ("b", 0.2))
+    ]
+    assert standings(*runs) == {"a": "tied", "b": "tied"}
+    one_sample = [wer("a", 0.1, n_total=1), wer("b", 0.2, n_total=1)]
+    assert standings(*one_sample) == {"a": "tied", "b": "tied"}
+
+
+def test_clips_of_the_project_rank_nothing() -> None:
+    runs = [wer(name, value, 0.001, split="sample") for name, value in (("b", 0.1), ("a", 0.2))]
+    assert standings(*runs) == {"a": "", "b": ""}
+    assert [line.name for line in board(*runs).runs] == ["a", "b"]
+
+
 def test_runs_stand_in_the_order_of_their_mean_win_rate() -> None:
     # test-clean: a 3/3, b 2/3, c 1/3, d 0; test-other: c 1, a 0. Means: b 2/3, c (1/3 + 1) / 2, a (1 + 0) / 2, d 0.
     runs = [wer("a", 0.01), wer("b", 0.02), wer("c", 0.03), wer("c", 0.01, split="test-other")]
@@ -209,6 +224,22 @@ def test_columns_stand_in_the_order_of_the_tasks() -> None:
 
 
 HOSTILE = "a|b <script>x</script>\n# *x* \\end{table} & 100% $x$"
+
+
+def test_a_row_of_latex_is_no_argument_of_the_one_before() -> None:
+    text = to_latex(make_boards([wer("[x]", 0.1), wer("*y", 0.2)], []))
+    assert "\n{}[x] & " in text
+    assert "\n{}*y & " in text
+
+
+def test_a_signature_stays_on_its_line_in_markdown() -> None:
+    text = markdown(document(metrics={"wer": score(signature="x`\n\n<script>alert(1)</script>\n\n# y")}))
+    assert "`x <script>alert(1)</script> # y`" in text
+
+
+def test_what_a_terminal_would_obey_is_shown() -> None:
+    boards = make_boards([document(model="\x1b[31mred\x1b]0;title\x07")], [])
+    assert "\x1b" not in to_markdown(boards) + to_latex(boards) + to_csv([document(model="\x1b[31m")], [])
 
 
 def test_hostile_names_stay_text_in_markdown() -> None:
