@@ -20,6 +20,13 @@ from evaluate.report.published import PublishedScore, load_published, load_radar
 from evaluate.report.sample_page.page import write_sample_page
 from evaluate.results import RunDirectory, find_scores
 
+# What a report may hold besides what it always does.
+OWN_FILES = frozenset(
+    [
+        "leaderboard-sample.csv",
+        *(f"{stem}.{form}" for stem in ("durations", "errors", "confusion") for form in ("png", "svg")),
+    ]
+)
 MADE_UP_BYTES = 40_000_000  # of logs that a report reads at most, where scoring left nothing for a page
 
 
@@ -77,9 +84,11 @@ def write_report(
     }
     for name, text in texts.items():
         (out / name).write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
+    written = [*(out / name for name in texts), *(path for chart in charts for path in chart.files)]
+    for name in OWN_FILES - {path.name for path in written}:
+        (out / name).unlink(missing_ok=True)  # of an earlier report, of other runs
     return [
-        *(out / name for name in texts),
-        *(path for chart in charts for path in chart.files),
+        *written,
         *write_exports(documents, exports, out, notice),
         *pages.values(),
     ]

@@ -79,6 +79,16 @@ def test_pages_of_runs_that_were_scored_by_an_earlier_version_are_made_some_at_a
     assert "sample pages of 2 runs" in otoscope("report", "--results-dir", results).stdout
 
 
+def test_charts_of_an_earlier_report_do_not_stand_among_those_of_this(otoscope: Command, results: Path) -> None:
+    out = results / "report"
+    out.mkdir()
+    for name in ("confusion.png", "confusion.svg", "of-my-own.png"):
+        (out / name).write_bytes(b"old")
+    otoscope("report", "--results-dir", results)
+    assert not (out / "confusion.png").exists()
+    assert (out / "of-my-own.png").exists()
+
+
 def test_scripts_that_come_with_a_run_are_neither_run_nor_copied(
     otoscope: Command, results: Path, tmp_path: Path
 ) -> None:
