@@ -22,13 +22,14 @@ def num_frames(duration_s: float) -> int:
 
 def times_s(duration_s: float) -> Waveform:
     """Return the time of each frame."""
-    return np.arange(num_frames(duration_s), dtype=np.float64) / SAMPLE_RATE_HZ
+    return np.arange(num_frames(duration_s)).astype(np.float64) / SAMPLE_RATE_HZ
 
 
 def curve(duration_s: float, *points: tuple[float, float]) -> Waveform:
     """Return a line through points (share of the duration, value): an envelope or the course of a frequency."""
     shares, values = zip(*points, strict=True)
-    return np.interp(times_s(duration_s) / duration_s, shares, values)
+    course: Waveform = np.interp(times_s(duration_s) / duration_s, shares, values)
+    return course
 
 
 def decay(duration_s: float, time_constant_s: float, *, attack_s: float = 0.002) -> Waveform:
