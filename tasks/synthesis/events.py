@@ -242,7 +242,7 @@ def fire(rng: np.random.Generator, duration_s: float) -> Waveform:
     """Crackles over a low roar."""
     cracks = (rng.random(num_frames(duration_s)) < 0.0012) * rng.exponential(1, num_frames(duration_s))
     roar = noise(rng, duration_s, low_hz=60, high_hz=500, slope_db=4)
-    return 8 * resonate(cracks, [(1800, 1500), (4200, 2000)]) + 0.35 * roar
+    return 3 * resonate(cracks, [(1800, 1500), (4200, 2000)]) + 0.35 * roar
 
 
 def rumble(rng: np.random.Generator, duration_s: float) -> Waveform:
