@@ -68,12 +68,12 @@ def make_utterance(part: Part, index: int, language: str, *, kind: str = "speech
     said = say(
         meaning.written(language),
         voice,
-        words_per_minute=int(rng.integers(135, 190)),
+        words_per_minute=int(rng.integers(120, 166)),
         pitch=int(rng.integers(35, 66)),
         pitch_range=int(rng.integers(35, 66)),
     )
-    reverberation_s = float(rng.choice([0, 0.15, 0.3]))
-    snr_db = float(rng.uniform(15, 40))
+    reverberation_s = float(rng.choice([0, 0, 0.15, 0.3]))
+    snr_db = float(rng.uniform(20, 40))
     waveform = in_recording(rng, said.waveform, snr_db=snr_db, reverberation_s=reverberation_s)
     return Utterance(waveform, meaning, language, voice, snr_db, reverberation_s)
 
