@@ -145,7 +145,12 @@ def cli() -> None:
 
 
 @cli.command("eval")
-@click.option("--task", "task_specs", required=True, help="NAME[:SPLIT][,…], a task file, or all.")
+@click.option(
+    "--task",
+    "task_specs",
+    required=True,
+    help="NAME[:SPLIT][,…], a task file, or all; where no SPLIT is named, samples stand in for an absent corpus.",
+)
 @click.option("--model", "model_spec", help="FAMILY:WHERE or a short name; see otoscope models.")
 @_DATA_DIR
 @_RESULTS_DIR
