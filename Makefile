@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # CI runs the slow tests too.
 PYTEST_ARGS ?= $(if $(CI),,-m "not slow")
 
-.PHONY: help setup eval report regression test bench format clean
+.PHONY: help setup eval report regression samples test bench format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1  — /'
@@ -37,6 +37,9 @@ regression: $(READY)  ## CI check: evaluate anew and compare with results/baseli
 	@$(BIN)/otoscope eval --fresh --results-dir build/regression --task results/baselines/replay/english.yaml --model predictions:results/baselines/replay/english.predictions.jsonl --model-arg name=recorded-answers
 	@$(BIN)/otoscope eval --fresh --results-dir build/regression --task results/baselines/replay/mandarin.yaml --model predictions:results/baselines/replay/mandarin.predictions.jsonl --model-arg name=recorded-answers
 	@$(BIN)/otoscope regression --results-dir build/regression --baseline results/baselines/replay.json $(ARGS)
+
+samples: $(READY)  ## make the sample clips in tasks/samples/ anew
+	@$(BIN)/python -m tasks.synthesis
 
 test: $(READY)  ## format, lint, types, tests: what CI runs
 	$(BIN)/ruff format --check .

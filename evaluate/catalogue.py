@@ -12,6 +12,7 @@ from evaluate.model import ModelAdapter
 from evaluate.normalizers import registry as normalizers
 from evaluate.sources import read_sources
 from evaluate.task import Task
+from evaluate.types import SAMPLE_SPLIT
 
 Description = dict[str, Any]
 
@@ -48,7 +49,7 @@ def describe_task(task: type[Task]) -> Description:
         "name": task.name,
         "kind": task.kind,
         "languages": list(task.languages or filter(None, [task.language])),
-        "splits": list(task.splits),
+        "splits": [*task.splits, *([SAMPLE_SPLIT] if task.has_samples() else [])],
         "default_splits": list(task.default_splits),
         "primary": metrics[task.default_splits[0]][0],
         "metrics": list(dict.fromkeys(name for names in metrics.values() for name in names)),

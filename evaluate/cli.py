@@ -8,7 +8,7 @@ import signal
 import sys
 import textwrap
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -145,7 +145,12 @@ def cli() -> None:
 
 
 @cli.command("eval")
-@click.option("--task", "task_specs", required=True, help="NAME[:SPLIT][,…], a task file, or all.")
+@click.option(
+    "--task",
+    "task_specs",
+    required=True,
+    help="NAME[:SPLIT][,…], a task file, or all; where no SPLIT is named, samples stand in for an absent corpus.",
+)
 @click.option("--model", "model_spec", help="FAMILY:WHERE or a short name; see otoscope models.")
 @_DATA_DIR
 @_RESULTS_DIR
@@ -239,7 +244,7 @@ def eval_command(
     from evaluate.evaluation import Evaluation, EvaluationSettings
     from evaluate.runner import RunnerSettings
     from evaluate.scoring import ScoringOptions
-    from evaluate.selection import SelectionSettings, select_tasks
+    from evaluate.selection import SelectionSettings, describe_stand_ins, select_tasks
     from models import create_model
 
     if model_spec is None:
@@ -271,10 +276,25 @@ def eval_command(
         require_complete,
         dataset=_dataset(dataset, dataset_arguments, limit),
         protocol=protocol,
+        or_samples=True,
     )
-    selections = select_tasks(task_specs, model, source, notice)
+    said: list[str] = []  # held back: that samples stand in for corpora comes first
+    try:
+        selections = select_tasks(task_specs, model, source, said.append)
+    except BaseException:
+        _notice_all(said)
+        raise
+    stand_ins = describe_stand_ins(selections)
+    _notice_all([*stand_ins, *said])
     documents = Evaluation(model, settings, notice).run(selections)
-    return _report_scores(documents, as_json=as_json, allow_failures=allow_failures)
+    status = _report_scores(documents, as_json=as_json, allow_failures=allow_failures)
+    _notice_all(stand_ins)
+    return status
+
+
+def _notice_all(lines: Iterable[str]) -> None:
+    for line in lines:
+        notice(line)
 
 
 def _dataset(where: str | None, arguments: dict[str, str], limit: int | None = None) -> "DatasetSpec | None":

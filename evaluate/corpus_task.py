@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
+from importlib.resources import files
 from pathlib import Path
 
 from evaluate.answers import match_choice
@@ -17,7 +18,7 @@ from evaluate.manifest import Row, as_texts
 from evaluate.protocols import render_prompt
 from evaluate.row_sources import DatasetRows, ManifestRows, choose_rows
 from evaluate.task import Coverage, Split, Task
-from evaluate.types import Sample
+from evaluate.types import SAMPLE_SPLIT, Sample
 
 
 class CorpusTask(Task):
@@ -128,7 +129,28 @@ class CorpusTask(Task):
         """Return the language of a split's speech; "" where each row names its own, or there is none."""
         return self.language if self.answer_language else self.language_of(split)
 
+    @classmethod
+    def has_samples(cls) -> bool:
+        return SAMPLE_SPLIT not in cls.splits and bool(_shipped_splits(cls(samples_dir())))
+
+    def read_samples(self) -> Split:
+        """Read the clips that come with the project, which are laid out as the corpus is.
+
+        Of the splits that papers report, all that ship are one split here, so that each may have few clips.
+
+        Raises:
+            ProtocolError: The protocol does not cover the task.
+        """
+        shipped = type(self)(samples_dir(), protocol=self.protocol_name)
+        parts = [shipped.read_split(name) for name in _shipped_splits(shipped)]
+        samples = tuple(sample for part in parts for sample in part.samples)
+        missing = tuple(one for part in parts for one in part.coverage.missing_audio)
+        coverage = Coverage(found=len(samples), official=len(samples) + len(missing), missing_audio=missing)
+        return Split(SAMPLE_SPLIT, samples, coverage, stands_for=parts[0].name)
+
     def read_split(self, split: str) -> Split:
+        if split == SAMPLE_SPLIT and self.manifest is None and self.dataset is None and self.has_samples():
+            return self.read_samples()
         if self.protocol and not self.covers(split):
             raise ProtocolError(f"protocol {self.protocol_name!r} does not cover {self.name}:{split}")
         if self._source is not None:
@@ -282,6 +304,18 @@ class CorpusTask(Task):
                 f"{row.where}: sample {row.id!r}: reference {reference!r} is none of the choices: {', '.join(choices)}"
             )
         return choice
+
+
+def samples_dir() -> Path:
+    """Return the folder with the clips that come with the project, a data folder like any other."""
+    return Path(str(files("tasks") / "samples"))
+
+
+def _shipped_splits(shipped: CorpusTask) -> tuple[str, ...]:
+    """Return which of the splits that papers report the samples hold; the first where all ask about the same clips."""
+    present = shipped.present_splits()
+    found = tuple(split for split in shipped.default_splits if split in present)
+    return found[:1] if shipped.splits_share_samples else found
 
 
 def _refuse_doubled(rows: list[Row]) -> None:

@@ -80,7 +80,7 @@ class Evaluation:
             self._options(selection.task)
             self._clips(selection.task).refuse_chunks(selection.task, selection.samples)
             self._require_audio(selection)
-        names = {name for one in selections for name in one.task.metric_settings(one.split.name)}
+        names = {name for one in selections for name in one.task.metric_settings(one.split.asks_as)}
         self._settings.scoring.refuse_idle(names)
         return [self._run_one(selection) for selection in selections]
 
@@ -307,7 +307,7 @@ class Evaluation:
 
 def _text_language(task: Task, split: Split) -> str:
     """Return the language that a task's answers are in, "" where it is that of each sample's own speech."""
-    return "" if task.kind == "asr" else task.language_of(split.name)
+    return "" if task.kind == "asr" else task.language_of(split.asks_as)
 
 
 @contextmanager

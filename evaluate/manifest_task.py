@@ -22,6 +22,10 @@ class ManifestTask(CorpusTask):
         """The folder of the task's own file."""
         return next(iter(self.manifests.values())).parent
 
+    @classmethod
+    def has_samples(cls) -> bool:
+        return False
+
     def corpus_splits(self) -> tuple[str, ...]:
         return tuple(self.manifests)
 

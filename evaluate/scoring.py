@@ -69,13 +69,13 @@ def score_log(task: Task, split: Split, run: RunDirectory, options: ScoringOptio
 
     metrics = [
         create_metric(name, options.complete(settings, run.judgements))
-        for name, settings in task.metric_settings(split.name).items()
+        for name, settings in task.metric_settings(split.asks_as).items()
     ]
     counted = count_samples(metrics, items)
     write_sample_scores(run.sample_scores, items(), metrics, counted.rows)
     scope = "|".join(filter(None, [extractor_part(task.answer_extractor), f"task:{task.name}@{task.version}"]))
     return {
-        "primary": next(iter(task.metric_settings(split.name))),
+        "primary": next(iter(task.metric_settings(split.asks_as))),
         **score_rows(metrics, items(), counted, Bootstrap(seed=options.seed), scope=scope),
     }
 

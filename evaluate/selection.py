@@ -1,11 +1,12 @@
 """From the names on a command line to splits that are read, whole or known not to be, and within the model's reach.
 
+Where no split is named and the corpus is not here, `otoscope eval` takes the clips that come with the project instead.
 Everything that can be wrong with a request is found here, before a model is loaded or a sample decoded.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from evaluate.errors import CorpusAbsentError, CorpusError, ProtocolError, Reque
 from evaluate.metrics import create_metric
 from evaluate.model import ModelAdapter
 from evaluate.task import Split, Task, require_complete
-from evaluate.types import Sample
+from evaluate.types import SAMPLE_SPLIT, Sample
 
 if TYPE_CHECKING:
     from evaluate.hf_datasets import DatasetSpec
@@ -35,6 +36,7 @@ class SelectionSettings:
     dataset: "DatasetSpec | None" = None  # one in Hugging Face form to read instead; for one task only
     protocol: str = ""  # a published evaluation to repeat
     has_judge: bool = False  # whether open answers can be scored
+    or_samples: bool = False  # whether the clips that come with the project stand in for a corpus that is not here
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def select_tasks(task_specs: str, model: ModelAdapter, settings: SelectionSettin
         splits: list[Split] = []
         with skipping():
             task = _task(task_class, model, settings)
-            splits = _read(task, split_name, notice)
+            splits = _read(task, split_name, settings, notice)
         for split in splits:
             key = (task.name, split.name)
             if key in selections and not isinstance(selections[key].task, task_class):
@@ -93,6 +95,18 @@ def select_tasks(task_specs: str, model: ModelAdapter, settings: SelectionSettin
                 _check(task, split, settings, notice)
                 selections.setdefault(key, Selection(task, split, asked))
     return list(selections.values())
+
+
+def describe_stand_ins(selections: Sequence[Selection]) -> list[str]:
+    """Return one line on the samples that nobody asked for, [] where there are none."""
+    found = [one for one in selections if one.split.instead_of]
+    if not found:
+        return []
+    which = ", ".join(f"{one.title} ({len(one.samples)} clips)" for one in found)
+    why = found[0].split.instead_of
+    if len(found) > 1:
+        why = f"{len(found)} corpora are not here; otoscope data status NAME says how to get one"
+    return [f"SAMPLE: no benchmark figures but those of clips that come with Otoscope: {which}, since {why}"]
 
 
 class _CannotBeDoneError(RequestError):
@@ -121,11 +135,17 @@ def _task(task_class: type[Task], model: ModelAdapter, settings: SelectionSettin
     )
 
 
-def _read(task: Task, split_name: str | None, notice: Notice) -> list[Split]:
+def _read(task: Task, split_name: str | None, settings: SelectionSettings, notice: Notice) -> list[Split]:
     """Read the splits of a task that were asked for, and name those that are left out."""
-    splits = [task.read_split(split_name)] if split_name else task.read_default_splits()
+    try:
+        splits = [task.read_split(split_name)] if split_name else task.read_default_splits()
+    except CorpusAbsentError as error:
+        is_replaced = settings.or_samples and not (settings.manifest or settings.dataset or settings.require_complete)
+        if split_name or not is_replaced or not task.has_samples():
+            raise
+        return [replace(task.read_split(SAMPLE_SPLIT), instead_of=str(error))]
     for split in splits if task.dataset is None else ():  # what a dataset holds is known when it is read
-        if split.name not in (*task.splits, *task.present_splits()):
+        if not split.stands_for and split.name not in (*task.splits, *task.present_splits()):
             raise task.unknown_split(split.name, task.present_splits())
     for name in task.default_splits if not split_name else ():
         if name not in {split.name for split in splits}:
@@ -141,20 +161,20 @@ def _refuse(task: Task, split: Split, asked: Sequence[Sample], model: ModelAdapt
     """
     if reason := model.refusal(task, asked):
         raise _CannotBeDoneError(f"{model.name} cannot do {task.name}:{split.name}: {reason}; see otoscope models")
-    if needs_judge and task.metrics_of(split.name)[0] == "judge":
+    if needs_judge and task.metrics_of(split.asks_as)[0] == "judge":
         raise _CannotBeDoneError(f"{task.name}:{split.name} needs a judge, and there is none")
 
 
 def _check(task: Task, split: Split, settings: SelectionSettings, notice: Notice) -> None:
     """Find what would otherwise show when all samples are done, and say how much of a split is here."""
-    for metric, metric_settings in task.metric_settings(split.name).items():
+    for metric, metric_settings in task.metric_settings(split.asks_as).items():
         create_metric(metric, metric_settings)
     _refuse_doubled_ids(task, split)
     if settings.require_complete:
         require_complete(task, split)
     if text := split.coverage.describe():
         notice(f"PARTIAL: {task.name}:{split.name}: {text}")
-    for remark in task.remarks(split.name):
+    for remark in task.remarks(split.asks_as):
         notice(f"NOTE: {task.name}:{split.name}: {remark}")
 
 

@@ -11,7 +11,7 @@ from evaluate.errors import CorpusAbsentError, CorpusError, ProtocolError, Unkno
 from evaluate.metrics.base import PROTOCOLS, MetricSettings
 from evaluate.protocols import Protocol
 from evaluate.registry import unknown_name
-from evaluate.types import GenerationOptions, Sample
+from evaluate.types import SAMPLE_SPLIT, GenerationOptions, Sample
 
 if TYPE_CHECKING:
     from evaluate.hf_datasets import DatasetSpec
@@ -76,6 +76,13 @@ class Split:
     name: str
     samples: tuple[Sample, ...]
     coverage: Coverage
+    stands_for: str = ""  # of the clips that come with the project: which split they are made like
+    instead_of: str = ""  # where nobody asked for them: why the corpus could not be read
+
+    @property
+    def asks_as(self) -> str:
+        """The split whose question, labels, language and metrics hold here: what a `Task` is asked about."""
+        return self.stands_for or self.name
 
 
 class Task(ABC):
@@ -176,6 +183,11 @@ class Task(ABC):
         """Return the splits, official or not, that are here."""
         return self.splits
 
+    @classmethod
+    def has_samples(cls) -> bool:
+        """Whether clips of this task come with the project: then it has the split `sample`."""
+        return False
+
     def read_default_splits(self) -> list[Split]:
         """Read the splits that papers report, as far as they are here.
 
@@ -228,7 +240,7 @@ class Task(ABC):
 
     def unknown_split(self, split: str, present: Sequence[str]) -> UnknownNameError:
         """Return the error for a split that is neither official nor here."""
-        known = list(dict.fromkeys([*self.splits, *present]))
+        known = list(dict.fromkeys([*self.splits, *present, *([SAMPLE_SPLIT] if self.has_samples() else [])]))
         return unknown_name(f"split of {self.name}", split, known, listing=f"splits: {', '.join(known)}")
 
 

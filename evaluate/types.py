@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Rows = NDArray[np.float64]  # what was counted, one row per sample: shape (samples, columns)
+SAMPLE_SPLIT = "sample"  # the clips that come with the project; no benchmark figure is made of them
 KINDS = ("asr", "translation", "captioning", "classification", "question-answering", "timestamps", "chat")
 
 

@@ -46,7 +46,7 @@ class Aishell1(SpeechTask):
 
     def read_corpus(self, split: str) -> CorpusRows:
         folder = self.root / "wav" / split
-        audio = audio_files(folder, "*/*.wav")
+        audio = audio_files(folder, "*/*")
         self.require_audio(split, folder, audio)
         speakers = SPEAKERS.get(split, {speaker_of(utterance) for utterance in audio})
         transcripts = {

@@ -19,7 +19,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from evaluate.corpus import CorpusRows, find_folder, read_json
+from evaluate.corpus import CorpusRows, audio_files, find_folder, read_json
 from evaluate.corpus_task import CorpusTask
 from evaluate.errors import ManifestError
 from evaluate.manifest import Row, as_texts
@@ -103,12 +103,13 @@ class NSynth(CorpusTask):
         for name, note in notes.items() if isinstance(notes, dict) else [("", notes)]:
             if not isinstance(note, dict) or note.get(field) is None:
                 raise ManifestError(f"{path}: {name}: expected a note with {field!r}, as the corpus has it")
+        clips = audio_files(path.parent / "audio")
         return CorpusRows(
             [
                 Row(
                     where=f"{path}: {name}",
                     id=name,
-                    audio=(AudioRef(path.parent / "audio" / f"{name}.wav"),),
+                    audio=(AudioRef(clips.get(name, path.parent / "audio" / f"{name}.wav")),),
                     references=as_texts(note[field]) or ("",),
                     groups={"source": note["instrument_source_str"]} if "instrument_source_str" in note else {},
                 )

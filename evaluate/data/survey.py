@@ -6,6 +6,7 @@ from pathlib import Path
 
 from evaluate.errors import CorpusAbsentError, OtoscopeError, RequestError
 from evaluate.task import Coverage, Split, Task
+from evaluate.types import SAMPLE_SPLIT
 from tasks import find_task_class, parse_task_spec, task_registry
 
 
@@ -57,7 +58,7 @@ def survey(spec: str | None, data_dir: Path, *, tasks_dir: Path | None = None) -
     name, split = parse_task_spec(spec)
     task = find_task_class(name, tasks_dir=tasks_dir)(data_dir)
     every = _every_split(task)
-    if split is not None and split not in every:
+    if split is not None and split not in every and not (split == SAMPLE_SPLIT and task.has_samples()):
         raise task.unknown_split(split, every)
     return [_find(task, one) for one in ([split] if split else every)]
 

@@ -10,7 +10,7 @@ from evaluate.page_data import has_page_data
 from evaluate.report.charts import draw_radar, save_figure
 from evaluate.report.exports import write_exports
 from evaluate.report.figures import measured_scores, write_charts
-from evaluate.report.leaderboard.board import SAMPLE_SPLIT, make_boards
+from evaluate.report.leaderboard.board import make_boards
 from evaluate.report.leaderboard.csv_table import to_csv
 from evaluate.report.leaderboard.latex import to_latex
 from evaluate.report.leaderboard.markdown import to_markdown
@@ -19,6 +19,7 @@ from evaluate.report.leaderboard.probes import make_probe_lines
 from evaluate.report.published import PublishedScore, load_published, load_radar, published_dir
 from evaluate.report.sample_page.page import write_sample_page
 from evaluate.results import RunDirectory, find_scores
+from evaluate.types import SAMPLE_SPLIT
 
 # What a report may hold besides what it always does.
 OWN_FILES = frozenset(

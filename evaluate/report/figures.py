@@ -27,10 +27,11 @@ from evaluate.report.charts import (
     draw_radar,
     save_figure,
 )
-from evaluate.report.leaderboard.board import SAMPLE_SPLIT, Board, Cell, Column, Document, Line
+from evaluate.report.leaderboard.board import Board, Cell, Column, Document, Line
 from evaluate.report.published import PublishedScore
 from evaluate.report.systems import is_whole, newest_runs
 from evaluate.scores import DURATION
+from evaluate.types import SAMPLE_SPLIT
 
 MAX_RUNS = 4  # in a radar and along durations: more lines than that nobody follows
 MAX_PUBLISHED = 2

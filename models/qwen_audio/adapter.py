@@ -123,7 +123,7 @@ class QwenAudioBase(_QwenAudioAdapter):
         return next((f"sample {sample.id!r} has no clip to hear" for sample in asked if not sample.audio), None)
 
     def begin(self, task: Task, split: Split, asked: Sequence[Sample]) -> None:
-        if PROTOCOL in task.protocols and not task.covers(split.name):
+        if PROTOCOL in task.protocols and not task.covers(split.asks_as):
             raise RequestError(
                 f"{self.name}: its prompt for {task.name} does not ask for {task.name}:{split.name}; "
                 "qwen-audio-chat can be asked in words"

@@ -251,12 +251,13 @@ def test_a_split_that_a_task_does_not_have_is_never_recorded(evaluate: Command, 
 def test_all_tasks_skips_and_names_what_cannot_be_done(evaluate: Command) -> None:
     result = evaluate("--json", task="all")
     assert result.status == 0
-    assert {one["task"] for one in result.json} == {"librispeech"}
-    assert "SKIPPED: aishell1:test is not here" in result.stderr
+    assert {one["split"] for one in result.json if one["task"] == "librispeech"} == {"test-clean", "test-other"}
+    assert {one["split"] for one in result.json if one["task"] != "librispeech"} == {"sample"}
+    assert "SKIPPED: chat:sample needs a judge" in result.stderr
 
 
 def test_all_tasks_where_nothing_can_be_done_is_no_error(evaluate: Command, tmp_path: Path) -> None:
-    result = evaluate("--json", "--data-dir", tmp_path / "nothing", task="all")
+    result = evaluate("--json", "--require-complete", "--data-dir", tmp_path / "nothing", task="all")
     assert (result.status, result.json) == (0, [])
     assert result.stderr.count("SKIPPED: ") == len(BUILTIN)
 
@@ -320,8 +321,8 @@ def test_two_processes_on_one_run_the_second_stops(evaluate: Command) -> None:
         ),
         (("--task", "librispeech", "--model", "nothing"), "unknown model 'nothing'"),
         (("--task", "librispeech"), "no model named; add --model"),
-        (("--task", "librispeech", "--model", "baseline:empty"), "LibriSpeech is no folder; get it with"),
-        (("--task", "aishell1", "--model", "baseline:empty"), "get it with: otoscope data fetch aishell1:test"),
+        (("--task", "librispeech:test-clean", "--model", "baseline:empty"), "LibriSpeech is no folder; get it with"),
+        (("--task", "aishell1:test", "--model", "baseline:empty"), "get it with: otoscope data fetch aishell1:test"),
         (("--task", "x.yaml", "--model", "baseline:empty"), "x.yaml: no such file"),
         (("--task", "librispeech", "--model", "predictions:none.jsonl"), "none.jsonl: cannot be read"),
         (
@@ -338,7 +339,10 @@ def test_two_processes_on_one_run_the_second_stops(evaluate: Command) -> None:
         ),
         (("--task", "librispeech", "--model", "baseline:empty", "--seed", "-1"), "-1 is not in the range x>=0"),
         (("--task", "librispeech", "--model", "predictions:x", "--model-arg", "name=["), "cannot be read"),
-        (("--task", "aishell1", "--model", "whisper-base"), "otoscope data fetch aishell1"),  # before any hub is asked
+        (
+            ("--task", "aishell1:test", "--model", "whisper-base"),
+            "otoscope data fetch aishell1",
+        ),  # before any hub is asked
         (("--task", "librispeech", "--model", "baseline:empty", "--limit", "0"), "0 is not in the range x>=1"),
         (("--task", "librispeech", "--model", "baseline:empty", "--model-arg", "x"), "found 'x', expected KEY=VALUE"),
         (("--task", "librispeech", "--model", "baseline:empty", "--wat"), "No such option"),

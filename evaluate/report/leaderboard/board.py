@@ -26,8 +26,8 @@ from evaluate.report.published import PublishedScore
 from evaluate.report.systems import is_whole, newest_runs
 from evaluate.results import comparable_signature
 from evaluate.tables import describe_clips, describe_same_answers
+from evaluate.types import SAMPLE_SPLIT
 
-SAMPLE_SPLIT = "sample"
 Document = Mapping[str, Any]
 Standing = Literal["", "best", "tied"]  # tied: one of several that share the best place
 
