@@ -342,6 +342,7 @@ def hostile() -> bytes:
         (b"<html>no such file</html>", "is a web page"),
         (hostile()[:40], "cannot be unpacked"),
     ],
+    ids=["a path with ..", "a web page", "cut off"],  # of the bytes, which hold a time, each worker would make its own
 )
 def test_of_a_hostile_or_damaged_archive_nothing_stays(
     otoscope: Command,
