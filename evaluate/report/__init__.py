@@ -9,7 +9,7 @@ from evaluate.errors import RequestError, RunDamagedError
 from evaluate.page_data import has_page_data
 from evaluate.report.charts import draw_radar, save_figure
 from evaluate.report.exports import write_exports
-from evaluate.report.figures import measured_scores, write_charts
+from evaluate.report.figures import measured_scores, partial_note, write_charts
 from evaluate.report.leaderboard.board import make_boards
 from evaluate.report.leaderboard.csv_table import to_csv
 from evaluate.report.leaderboard.latex import to_latex
@@ -110,9 +110,10 @@ def write_published_radar(results_dir: Path, out: Path, name: str, *, models: Se
     Raises:
         RequestError: No published file of that name holds a chart, or no run is of such a model.
     """
-    own, said = measured_scores(find_scores(results_dir), models, protocol=name) if models else ([], [])
+    own, partial = measured_scores(find_scores(results_dir), models, protocol=name) if models else ([], set())
     radar = load_radar(published_dir(results_dir), name, own)
-    figure = draw_radar(radar.axes, radar.series, title=radar.title, notes=[*radar.notes, *said])
+    notes = [*radar.notes, *partial_note(partial & radar.splits)]
+    figure = draw_radar(radar.axes, radar.series, title=radar.title, notes=notes)
     return save_figure(figure, out, "radar")
 
 

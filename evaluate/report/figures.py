@@ -84,14 +84,18 @@ def _chosen_lines(board: Board, models: Sequence[str]) -> tuple[list[Line], list
     runs = sorted(board.runs, key=_num_missing)[:MAX_RUNS]  # stable: the board's order decides among equals
     published = [line for line in board.lines if line.is_published and _num_missing(line) <= len(line.cells) - MIN_AXES]
     left_out = len(board.runs) - len(runs)
-    notes = [f"{left_out} further runs are left out; --models chooses."] if left_out > 0 else []
+    notes = (
+        [f"{left_out} further run{'s are' if left_out > 1 else ' is'} left out; --models chooses."]
+        if left_out > 0
+        else []
+    )
     return [*runs, *sorted(published, key=_num_missing)[:MAX_PUBLISHED]], notes
 
 
 def measured_scores(
     documents: Sequence[Document], models: Sequence[str], *, protocol: str
-) -> tuple[list[PublishedScore], list[str]]:
-    """Return what runs measured in the form of published figures, to stand beside these, and what is to be said of it.
+) -> tuple[list[PublishedScore], set[str]]:
+    """Return what runs measured in the form of published figures, to stand beside these, and which corpora are partial.
 
     Of a system's several runs of one split, that of the paper's protocol counts, then that of most samples. Clips that
     come with the project are left out.
@@ -127,7 +131,7 @@ def measured_scores(
                         protocol=run.get("protocol") or "",
                         source=run["run_dir"],
                     )
-    return list(scores.values()), list(_partial_note(partial))
+    return list(scores.values()), partial
 
 
 def _matching(part: str, names: Sequence[str]) -> list[str]:
@@ -181,10 +185,11 @@ def _sources(board: Board, lines: Sequence[Line]) -> list[str]:
 
 def _partial_notes(board: Board, lines: Sequence[Line]) -> Iterator[str]:
     cells = [(column, cell) for line in lines for column, cell in zip(board.columns, line.cells, strict=True)]
-    return _partial_note({f"{column.task}:{column.split}" for column, cell in cells if cell and cell.is_partial})
+    return partial_note({f"{column.task}:{column.split}" for column, cell in cells if cell and cell.is_partial})
 
 
-def _partial_note(splits: Collection[str]) -> Iterator[str]:
+def partial_note(splits: Collection[str]) -> Iterator[str]:
+    """Say which corpora are not whole, where there are such."""
     if splits:
         yield f"Partial corpora: {', '.join(sorted(splits))}."
 

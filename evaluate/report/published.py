@@ -39,6 +39,7 @@ class PublishedRadar:
     axes: tuple[RadarAxis, ...]
     series: tuple[RadarSeries, ...]
     notes: tuple[str, ...]  # what the source is, and which values were made from several cells
+    splits: frozenset[str]  # that its axes are of, each `task:split`
 
 
 def published_dir(results_dir: Path) -> Path:
@@ -127,7 +128,8 @@ def _radar_of(
         )
         for axis in radar["axes"]
     )
-    return PublishedRadar(radar["title"], axes, tuple(series), tuple(notes))
+    splits = frozenset(f"{axis['task']}:{split}" for axis in radar["axes"] for split in axis["splits"])
+    return PublishedRadar(radar["title"], axes, tuple(series), tuple(notes), splits)
 
 
 def _cells_of(

@@ -144,8 +144,8 @@ def test_runs_stand_on_the_axes_of_a_paper_by_its_protocol_where_they_have_it() 
     theirs = document(metrics={"m": score(0.2, signature="m|protocol:qwen-audio|v:1")}, protocol="qwen-audio")
     sample = document(split="sample", metrics={"m": score(0.9)})
     part = document(task="b", coverage={"complete": False, "found": 10, "official": 99})
-    found, notes = measured_scores([theirs, sound, sample, part], ["MINE"], protocol="qwen-audio")
+    found, partial_splits = measured_scores([theirs, sound, sample, part], ["MINE"], protocol="qwen-audio")
     assert {(one.task, one.value, one.protocol) for one in found} == {("a", 0.2, "qwen-audio"), ("b", 0.1, "")}
-    assert notes == ["Partial corpora: b:test."]
+    assert partial_splits == {"b:test"}
     with pytest.raises(RequestError, match="'other' is part of no model's name; there are: mine"):
         measured_scores([sound], ["other"], protocol="qwen-audio")

@@ -29,6 +29,8 @@ def test_the_twelve_axes_of_qwen_audio() -> None:
         "VocalSound", "NSynth", "NSynth",
     ]  # fmt: skip
     assert [axis.higher_is_better for axis in radar.axes] == [False] * 3 + [True] * 9
+    assert "librispeech:test-other" in radar.splits
+    assert "librispeech:test-clean" not in radar.splits
     assert "CoVoST 2 mean of 7: previous best takes the best system of each split." in radar.notes
 
 
