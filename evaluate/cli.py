@@ -662,7 +662,7 @@ def report_command(
     if radar is not None:
         if exports:
             raise RequestError("--radar draws one chart; leave --export out, or --radar")
-        written = write_published_radar(results_dir, out, radar, models=names)
+        written = write_published_radar(results_dir, out, radar, models=names, notice=notice)
     else:
         written = write_report(results_dir, out, models=names, exports=exports, notice=notice)
     if as_json:

@@ -7,9 +7,9 @@ from urllib.parse import quote
 
 from evaluate.errors import RequestError, RunDamagedError
 from evaluate.page_data import has_page_data
-from evaluate.report.charts import draw_radar, save_figure
+from evaluate.report.charts import draw_radar
 from evaluate.report.exports import write_exports
-from evaluate.report.figures import measured_scores, partial_note, write_charts
+from evaluate.report.figures import Chart, measured_scores, partial_note, save_chart, write_charts
 from evaluate.report.leaderboard.board import make_boards
 from evaluate.report.leaderboard.csv_table import to_csv
 from evaluate.report.leaderboard.latex import to_latex
@@ -70,6 +70,7 @@ def write_report(
     boards = make_boards(documents, published, registry.names())
     out.mkdir(parents=True, exist_ok=True)
     charts = write_charts(boards[0], documents, out, models=models)  # clips of the project only where there is no other
+    _tell_lacks(charts, notice)
     probe_lines = make_probe_lines(documents, probes)
     pages = _write_sample_pages([*documents, *probes], results_dir, out, notice)
     texts = {
@@ -95,7 +96,14 @@ def write_report(
     ]
 
 
-def write_published_radar(results_dir: Path, out: Path, name: str, *, models: Sequence[str] = ()) -> list[Path]:
+def write_published_radar(
+    results_dir: Path,
+    out: Path,
+    name: str,
+    *,
+    models: Sequence[str] = (),
+    notice: Callable[[str], None] = lambda _: None,
+) -> list[Path]:
     """Redraw the radar chart of a paper from its published figures, with runs on its axes where models are named.
 
     Args:
@@ -103,6 +111,7 @@ def write_published_radar(results_dir: Path, out: Path, name: str, *, models: Se
         out: Folder to write into.
         name: Of the chart.
         models: Parts of the names of models whose runs are drawn too.
+        notice: Gets what the chart lacks, a line at a time.
 
     Returns:
         The files written.
@@ -114,7 +123,14 @@ def write_published_radar(results_dir: Path, out: Path, name: str, *, models: Se
     radar = load_radar(published_dir(results_dir), name, own)
     notes = [*radar.notes, *partial_note(partial & radar.splits)]
     figure = draw_radar(radar.axes, radar.series, title=radar.title, notes=notes)
-    return save_figure(figure, out, "radar")
+    chart = save_chart(figure, out, "radar", radar.title)
+    _tell_lacks([chart], notice)
+    return list(chart.files)
+
+
+def _tell_lacks(charts: Sequence[Chart], notice: Callable[[str], None]) -> None:
+    for lacks in dict.fromkeys(chart.lacks for chart in charts if chart.lacks):
+        notice(lacks)
 
 
 def _tables_for_programs(

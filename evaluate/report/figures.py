@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
+
 from evaluate.errors import RequestError
 from evaluate.lines import one_line
 from evaluate.report.charts import (
@@ -25,6 +27,7 @@ from evaluate.report.charts import (
     draw_durations,
     draw_errors,
     draw_radar,
+    missing_glyphs,
     save_figure,
 )
 from evaluate.report.leaderboard.board import Board, Cell, Column, Document, Line
@@ -45,6 +48,7 @@ class Chart:
 
     caption: str
     files: tuple[Path, ...]  # PNG and SVG
+    lacks: str = ""  # what no installed font can write, as a line for people
 
 
 def write_charts(board: Board, documents: Sequence[Document], out: Path, *, models: Sequence[str] = ()) -> list[Chart]:
@@ -65,15 +69,27 @@ def write_charts(board: Board, documents: Sequence[Document], out: Path, *, mode
     charts = [_radar(board, chosen, notes, out), _bars(board, board.lines, "bars", _sources(board, board.lines), out)]
     runs = [line for line in chosen if not line.is_published]
     if durations := list(_duration_panels(board, runs, by_folder)):
-        files = save_figure(draw_durations(durations, title="By duration of the audio", notes=notes), out, "durations")
-        charts.append(Chart("Primary metric by duration of the audio.", tuple(files)))
+        figure = draw_durations(durations, title="By duration of the audio", notes=notes)
+        charts.append(save_chart(figure, out, "durations", "Primary metric by duration of the audio."))
     if errors := list(_error_panels(board, by_folder)):
-        files = save_figure(draw_errors(errors, title="Errors by type"), out, "errors")
-        charts.append(Chart("Substitutions, deletions and insertions, in per cent of the reference.", tuple(files)))
+        caption = "Substitutions, deletions and insertions, in per cent of the reference."
+        charts.append(save_chart(draw_errors(errors, title="Errors by type"), out, "errors", caption))
     if confusions := list(_confusion_panels(board, runs, by_folder)):
-        files = save_figure(draw_confusion(confusions, title="Confusion matrices"), out, "confusion")
-        charts.append(Chart("What each label was answered with, by the best of these runs.", tuple(files)))
+        caption = "What each label was answered with, by the best of these runs."
+        charts.append(save_chart(draw_confusion(confusions, title="Confusion matrices"), out, "confusion", caption))
     return charts
+
+
+def save_chart(figure: Figure, out: Path, stem: str, caption: str) -> Chart:
+    """Write a figure as PNG and SVG.
+
+    Args:
+        figure: Of `evaluate.report.charts`.
+        out: Folder; made where it is missing.
+        stem: Name of the files without their ending.
+        caption: What it shows, in a sentence.
+    """
+    return Chart(caption, tuple(save_figure(figure, out, stem)), missing_glyphs(figure))
 
 
 def _chosen_lines(board: Board, models: Sequence[str]) -> tuple[list[Line], list[str]]:
@@ -172,10 +188,9 @@ def _radar(board: Board, lines: Sequence[Line], notes: Sequence[str], out: Path)
         RadarSeries(line.name, tuple(_value(line.cells[position]) for position in shown), line.is_published)
         for line in lines
     ]
-    files = save_figure(
-        draw_radar(axes, series, notes=[*notes, *_partial_notes(board, lines), *_sources(board, lines)]), out, "radar"
-    )
-    return Chart("Each axis has its own scale, printed on its rings; outside is better.", tuple(files))
+    notes = [*notes, *_partial_notes(board, lines), *_sources(board, lines)]
+    caption = "Each axis has its own scale, printed on its rings; outside is better."
+    return save_chart(draw_radar(axes, series, notes=notes), out, "radar", caption)
 
 
 def _sources(board: Board, lines: Sequence[Line]) -> list[str]:
@@ -209,8 +224,8 @@ def _bars(board: Board, lines: Sequence[Line], stem: str, notes: Sequence[str], 
         shown, best_of = _best(cells)
         bars = (Bar(line.name, cell.value, cell.interval, line.is_published, cell.is_partial) for line, cell in shown)
         panels.append(BarPanel(_title(column, " ") + best_of, column.higher_is_better, column.is_rate, tuple(bars)))
-    files = save_figure(draw_bars(panels, notes=notes), out, stem)
-    return Chart(" ".join(["Primary metric with its 95 % interval.", *notes]), tuple(files))
+    caption = " ".join(["Primary metric with its 95 % interval.", *notes])
+    return save_chart(draw_bars(panels, notes=notes), out, stem, caption)
 
 
 def _columns(board: Board, lines: Sequence[Line]) -> Iterator[tuple[Column, list[tuple[Line, Cell]]]]:

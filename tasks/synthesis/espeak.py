@@ -55,15 +55,6 @@ class Said:
     end_s: float  # of the last one
 
 
-def is_installed() -> bool:
-    """Whether espeak-ng is here."""
-    try:
-        import espeakng_loader  # noqa: F401
-    except ImportError:
-        return False
-    return True
-
-
 def say(text: str, voice: str, *, words_per_minute: int = 160, pitch: int = 50, pitch_range: int = 50) -> Said:
     """Say a sentence.
 

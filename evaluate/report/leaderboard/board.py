@@ -74,7 +74,6 @@ class Cell:
     marks: tuple[int, ...] = ()  # positions in the board's notes
     run_dir: str = ""  # "" for published figures
     is_partial: bool = False
-    num_failed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +227,6 @@ def cell_of(document: Document, notes: list[str]) -> Cell:
         marks=tuple(_mark(notes, text) for text in said),
         run_dir=document["run_dir"],
         is_partial=is_partial,
-        num_failed=document["n_failed"],
     )
 
 

@@ -52,6 +52,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
             f"draw_{name}",
             lambda *records, name=name, **more: calls.update({name: records, f"{name} notes": more.get("notes", [])}),
         )
+    monkeypatch.setattr(figures, "missing_glyphs", lambda _: "")
     monkeypatch.setattr(figures, "save_figure", lambda _, out, stem: [out / f"{stem}.svg"])
     return calls
 

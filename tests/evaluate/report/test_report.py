@@ -89,6 +89,16 @@ def test_charts_of_an_earlier_report_do_not_stand_among_those_of_this(otoscope: 
     assert (out / "of-my-own.png").exists()
 
 
+def test_names_that_no_font_can_write_are_told_once(
+    otoscope: Command, results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lacks = "charts: no installed font has 2 characters"
+    monkeypatch.setattr("evaluate.report.figures.missing_glyphs", lambda _: lacks)
+    assert otoscope("report", "--results-dir", results).stderr == f"{lacks}\n"
+    radar = ("report", "--radar", "qwen-audio", "--results-dir", results)
+    assert otoscope(*radar).stderr == f"{lacks}\n"
+
+
 def test_scripts_that_come_with_a_run_are_neither_run_nor_copied(
     otoscope: Command, results: Path, tmp_path: Path
 ) -> None:
