@@ -11,7 +11,7 @@ from typing import Any
 from evaluate.errors import RequestError
 
 _LARGEST = 1e15  # beyond, a number is no score of anything
-_EDITS = ("substitutions", "deletions", "insertions", "reference_length")
+_EDITS = ("substitutions", "deletions", "insertions")  # of an error rate, and its reference_length
 _Test = Callable[[Any], bool]
 
 
@@ -43,7 +43,7 @@ def _complete_metric(name: str, given: Any) -> dict[str, Any]:
     for field, (test, expected) in _METRIC.items():
         _require(f"{where}.{field}", score.get(field), test, expected)
     if any(field in score for field in _EDITS):
-        for field in _EDITS:
+        for field in (*_EDITS, "reference_length"):
             _require(f"{where}.{field}", score.get(field), _is_count, "a count")
     for kind, groups in score["by"].items():
         _require(f"{where}.by.{kind}", groups, _is_object, "an object")

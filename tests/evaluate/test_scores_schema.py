@@ -48,6 +48,15 @@ def test_what_other_programs_rely_on_is_enough(otoscope: Command, tmp_path: Path
     assert "| theirs | 25.00 (10.00–50.00) |" in (tmp_path / "out" / "leaderboard.md").read_text()
 
 
+@pytest.mark.parametrize("task", ["librispeech", "covost2", "clotho", "clothoaqa", "nsynth", "srwt"])
+def test_what_is_scored_here_is_as_it_must_be(otoscope: Command, tmp_path: Path, task: str) -> None:
+    model = ("--model", "baseline:majority", "--limit", "4", "--results-dir", tmp_path)
+    assert otoscope("eval", "--task", f"{task}:sample", *model).status == 0
+    damaged: list[str] = []
+    assert len(find_scores(tmp_path, damaged=damaged.append)) == 1
+    assert damaged == []
+
+
 def test_a_metric_that_nobody_knows_here_is_no_rate(tmp_path: Path) -> None:
     document = changed("metrics", {"theirs": CONTRACT["metrics"]["wer"]})  # type: ignore[index]
     assert read_scores(place(tmp_path, {**document, "primary": "theirs"}))["metrics"]["theirs"]["is_rate"] is False
