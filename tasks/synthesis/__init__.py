@@ -12,6 +12,9 @@ two never share a random generator (`parts`), and what is said never shares a se
     listening    everyday sounds with captions, questions and answers
     notes        musical notes: instrument, qualities, pitch, velocity
 
+    lessons      what training clips teach: the tasks' prompts and the true answers
+    training     any number of them, as a folder
+
 `python -m tasks.synthesis` writes the samples anew, in the layouts of the corpora (`corpora`). Speech needs espeak-ng,
 which the extra `samples` installs. It is under the GNU GPL version 3; nothing of it is shipped, and what it says is
 not covered by its licence.

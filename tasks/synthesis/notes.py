@@ -67,13 +67,16 @@ def make_note(part: Part, index: int) -> Note:
 
 
 def _draw_qualities(rng: np.random.Generator, *, is_struck: bool) -> tuple[str, ...]:
-    """Return what a note sounds like; what cannot be at once is not drawn together."""
+    """Return what a note sounds like; what cannot be at once is not drawn together.
+
+    What hides the instrument (distortion, a second note, beats, a short sound) is rare: the family is to be heard.
+    """
     drawn = {str(rng.choice(["bright", "dark"]))} if rng.random() < 0.6 else set()
     if is_struck:
         drawn.add("percussive")
-    if rng.random() < 0.4:
+    if rng.random() < 0.3:
         drawn.add("fast_decay" if is_struck or rng.random() < 0.5 else "long_release")
-    for quality, chance in (("distortion", 0.2), ("reverb", 0.25), ("multiphonic", 0.1), ("tempo-synced", 0.15)):
+    for quality, chance in (("distortion", 0.1), ("reverb", 0.2), ("multiphonic", 0.05), ("tempo-synced", 0.08)):
         if rng.random() < chance:
             drawn.add(quality)
     if not is_struck and not drawn & {"fast_decay", "tempo-synced"} and rng.random() < 0.2:
