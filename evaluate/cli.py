@@ -149,9 +149,15 @@ def cli() -> None:
     "--task",
     "task_specs",
     required=True,
-    help="NAME[:SPLIT][,…], a task file, or all; where no SPLIT is named, samples stand in for an absent corpus.",
+    help="NAME[:SPLIT][,…], a task file, all or all:SPLIT; where no SPLIT is named, samples stand in for an absent "
+    "corpus.",
 )
-@click.option("--model", "model_spec", help="FAMILY:WHERE or a short name; see otoscope models.")
+@click.option(
+    "--model",
+    "model_spec",
+    help="FAMILY:WHERE or a short name, see otoscope models; default: nano, which comes with Otoscope and knows only "
+    "its own samples.",
+)
 @_DATA_DIR
 @_RESULTS_DIR
 @_TASKS_DIR
@@ -202,6 +208,7 @@ def cli() -> None:
 @click.option(
     "--allow-failures", type=click.IntRange(min=0), default=0, show_default=True, help="More of them: exit 3."
 )
+@click.option("--report", "with_report", is_flag=True, help="Write the report as well, as otoscope report does.")
 @_JSON
 def eval_command(
     task_specs: str,
@@ -232,12 +239,14 @@ def eval_command(
     fresh: bool,
     keep_failed: bool,
     allow_failures: int,
+    with_report: bool,
     as_json: bool,
 ) -> int:
     """Evaluate a model on tasks: run, score, print the scores. The same command goes on where it was stopped.
 
     \b
-    Example:
+    Examples:
+      otoscope eval --task aishell1
       otoscope eval --task librispeech,aishell1:dev --model whisper:openai/whisper-base --data-dir /corpora
     """
     from evaluate.clips import ClipOptions
@@ -245,13 +254,8 @@ def eval_command(
     from evaluate.runner import RunnerSettings
     from evaluate.scoring import ScoringOptions
     from evaluate.selection import SelectionSettings, describe_stand_ins, select_tasks
-    from models import create_model
+    from models import DEFAULT, create_model
 
-    if model_spec is None:
-        raise RequestError(
-            "no model named; add --model (make: MODEL=), e.g. whisper:openai/whisper-base or a checkpoint's folder "
-            "whisper:/models/whisper-base; see otoscope models"
-        )
     if not max_batch_seconds > 0:  # nan, which a range lets pass
         raise RequestError(f"--max-batch-seconds is {max_batch_seconds}, expected a number above 0")
     settings = EvaluationSettings(
@@ -267,7 +271,7 @@ def eval_command(
         model_arguments=model_arguments,
         probe=probe or "",
     )
-    model = create_model(model_spec, device=device, dtype=dtype, arguments=model_arguments)
+    model = create_model(model_spec or DEFAULT, device=device, dtype=dtype, arguments=model_arguments)
     source = SelectionSettings(
         data_dir,
         tasks_dir,
@@ -285,11 +289,37 @@ def eval_command(
         _notice_all(said)
         raise
     stand_ins = describe_stand_ins(selections)
+    if model_spec is None:
+        said.insert(0, _NO_MODEL)
     _notice_all([*stand_ins, *said])
     documents = Evaluation(model, settings, notice).run(selections)
     status = _report_scores(documents, as_json=as_json, allow_failures=allow_failures)
-    _notice_all(stand_ins)
+    if with_report and documents:
+        _print_report(results_dir, as_json=as_json)
+    _notice_all([*([_NO_MODEL] if model_spec is None else []), *stand_ins])
     return status
+
+
+_NO_MODEL = (
+    "MODEL: none was named, so nano answers, a small model that comes with Otoscope; it knows Otoscope's own samples "
+    "only. --model (make: MODEL=) names another, see otoscope models"
+)
+
+
+def _print_report(results_dir: Path, *, as_json: bool) -> None:
+    """Write the report to its usual place and name its files; on stderr where stdout is one JSON document."""
+    from evaluate.report import write_report
+
+    out = results_dir / "report"
+    for line in _written_lines(write_report(results_dir, out, notice=notice), out):
+        click.echo(line, err=as_json)
+
+
+def _written_lines(written: Sequence[Path], out: Path) -> list[str]:
+    """Return the files of a report, its sample pages as one."""
+    pages = [path for path in written if path.name == "index.html"]
+    lines = [str(path) for path in written[: len(written) - len(pages)]]
+    return [*lines, f"{out / 'runs'}: sample pages of {len(pages)} runs"] if pages else lines
 
 
 def _notice_all(lines: Iterable[str]) -> None:
@@ -571,7 +601,9 @@ def models_command(name: str | None, as_json: bool) -> None:
     from evaluate.catalogue import describe_each, describe_model
     from models import SHORT_NAMES, registry
 
-    names = [name] if name else [*(f"{family}:" for family in registry.names()), *SHORT_NAMES]
+    families = (f"{family}:" for family in registry.names())
+    # A family of one model is listed by that model's name.
+    names = [name] if name else [*(one for one in families if one not in SHORT_NAMES.values()), *SHORT_NAMES]
     rows = describe_each(names, describe_model, strict=bool(name))
     _print_catalogue("models", rows, ("name", "stands_for", "settings", "description"), name, as_json)
 
@@ -668,11 +700,8 @@ def report_command(
     if as_json:
         _print_json([str(path) for path in written])
         return
-    pages = [path for path in written if path.name == "index.html"]
-    for path in written[: len(written) - len(pages)]:
-        click.echo(str(path))
-    if pages:
-        click.echo(f"{out / 'runs'}: sample pages of {len(pages)} runs")
+    for line in _written_lines(written, out):
+        click.echo(line)
 
 
 @cli.command("view")
@@ -786,7 +815,7 @@ def regression_command(
 
     \b
     Examples:
-      otoscope regression --baseline results/baselines/replay.json --junit regression.xml --summary regression.md
+      otoscope regression --baseline results/baselines/nano.json --junit regression.xml --summary regression.md
       otoscope regression --baseline baseline.json --update --tolerance 0.005
     """
     if update:

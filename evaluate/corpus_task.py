@@ -157,7 +157,7 @@ class CorpusTask(Task):
             return self._split(split, self._chosen(self._source.rows(split), split))
         if split not in self.corpus_splits():
             if self.root.is_dir() and split not in self.splits:
-                raise self.unknown_split(split, self.present_splits())
+                raise self.unknown_split(split)
             raise self.not_here(
                 split, f"{self.root} " + ("holds no such split" if self.root.is_dir() else "is no folder")
             )

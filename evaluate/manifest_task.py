@@ -36,7 +36,7 @@ class ManifestTask(CorpusTask):
 
     def read_split(self, split: str) -> Split:
         if split not in self.manifests:
-            raise self.unknown_split(split, ())
+            raise self.unknown_split(split)
         return super().read_split(split)
 
     def official_size(self, split: str, rows: Sequence[Row]) -> int | None:

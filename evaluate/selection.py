@@ -57,7 +57,8 @@ def select_tasks(task_specs: str, model: ModelAdapter, settings: SelectionSettin
     """Return the splits that a command names, read and held against what the model can do.
 
     Args:
-        task_specs: `NAME[:SPLIT][,…]`, or "all": every task that the model can do and whose corpus is here.
+        task_specs: `NAME[:SPLIT][,…]`; or "all", every task that the model can do and whose corpus is here; or
+            "all:SPLIT", those of them that have such a split.
         model: Asked what it cannot do.
         settings: See there.
         notice: Gets a line for whatever is partial or skipped.
@@ -70,7 +71,10 @@ def select_tasks(task_specs: str, model: ModelAdapter, settings: SelectionSettin
     """
     from tasks import find_task_class, parse_task_spec, task_registry
 
-    specs = task_registry(settings.tasks_dir).names() if task_specs == ALL else task_specs.split(",")
+    is_all = task_specs.partition(":")[0] == ALL
+    specs = task_specs.split(",")
+    if is_all:
+        specs = [name + task_specs.removeprefix(ALL) for name in task_registry(settings.tasks_dir).names()]
     for option, given in (("--manifest", settings.manifest), ("--dataset", settings.dataset)):
         if given and (len(specs) != 1 or (settings.manifest and settings.dataset)):
             raise RequestError(
@@ -79,11 +83,13 @@ def select_tasks(task_specs: str, model: ModelAdapter, settings: SelectionSettin
     parsed = [parse_task_spec(spec) for spec in specs]
     tasks = [find_task_class(name, tasks_dir=settings.tasks_dir) for name, _ in parsed]
     selections: dict[tuple[str, str], Selection] = {}
-    skipping = partial(_skipping, notice, is_all=task_specs == ALL)
+    skipping = partial(_skipping, notice, is_all=is_all)
     for task_class, (_, split_name) in zip(tasks, parsed, strict=True):
         splits: list[Split] = []
         with skipping():
             task = _task(task_class, model, settings)
+            if is_all and split_name and split_name not in task.known_splits():
+                raise _CannotBeDoneError(f"{task.name} has no split {split_name!r}")
             splits = _read(task, split_name, settings, notice)
         for split in splits:
             key = (task.name, split.name)
@@ -91,9 +97,11 @@ def select_tasks(task_specs: str, model: ModelAdapter, settings: SelectionSettin
                 raise RequestError(f"two tasks are called {task.name!r} and have a split {split.name!r}; rename one")
             with skipping():
                 asked = split.samples[: settings.limit]
-                _refuse(task, split, asked, model, needs_judge=task_specs == ALL and not settings.has_judge)
+                _refuse(task, split, asked, model, needs_judge=is_all and not settings.has_judge)
                 _check(task, split, settings, notice)
                 selections.setdefault(key, Selection(task, split, asked))
+    if not selections and task_specs != ALL:
+        raise RequestError(f"{task_specs}: no task that {model.name} can do has that split here; see otoscope tasks")
     return list(selections.values())
 
 
@@ -110,7 +118,7 @@ def describe_stand_ins(selections: Sequence[Selection]) -> list[str]:
 
 
 class _CannotBeDoneError(RequestError):
-    """A model cannot do a task."""
+    """A model cannot do a task, or a task has no such split."""
 
 
 @contextmanager
@@ -146,7 +154,7 @@ def _read(task: Task, split_name: str | None, settings: SelectionSettings, notic
         return [replace(task.read_split(SAMPLE_SPLIT), instead_of=str(error))]
     for split in splits if task.dataset is None else ():  # what a dataset holds is known when it is read
         if not split.stands_for and split.name not in (*task.splits, *task.present_splits()):
-            raise task.unknown_split(split.name, task.present_splits())
+            raise task.unknown_split(split.name)
     for name in task.default_splits if not split_name else ():
         if name not in {split.name for split in splits}:
             notice(f"PARTIAL: {task.name}:{name} is not here and is left out")

@@ -1,7 +1,7 @@
 """What a benchmark is: splits of samples, the metrics they are scored by, and how an answer is read out of a text."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -238,9 +238,14 @@ class Task(ABC):
         del split
         return []
 
-    def unknown_split(self, split: str, present: Sequence[str]) -> UnknownNameError:
+    def known_splits(self) -> tuple[str, ...]:
+        """Return the splits that are official or here, and the samples."""
+        samples = [SAMPLE_SPLIT] if self.has_samples() else []
+        return tuple(dict.fromkeys([*self.splits, *self.present_splits(), *samples]))
+
+    def unknown_split(self, split: str) -> UnknownNameError:
         """Return the error for a split that is neither official nor here."""
-        known = list(dict.fromkeys([*self.splits, *present, *([SAMPLE_SPLIT] if self.has_samples() else [])]))
+        known = self.known_splits()
         return unknown_name(f"split of {self.name}", split, known, listing=f"splits: {', '.join(known)}")
 
 

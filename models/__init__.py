@@ -17,13 +17,16 @@ from evaluate.python_file import class_in
 from evaluate.registry import Registry, unknown_name
 
 FAMILIES = {
+    "nano": "models.nano.adapter:Nano",
     "whisper": "models.whisper:Whisper",
     "qwen-audio": "models.qwen_audio.adapter:QwenAudioBase",
     "qwen-audio-chat": "models.qwen_audio.adapter:QwenAudioChat",
     "predictions": "models.predictions:Predictions",
     "baseline": "models.baseline:Baseline",
 }
+DEFAULT = "nano"  # comes with the project
 SHORT_NAMES = {
+    "nano": "nano:",
     "qwen-audio": "qwen-audio:Qwen/Qwen-Audio",
     "qwen-audio-chat": "qwen-audio-chat:Qwen/Qwen-Audio-Chat",
 } | {

@@ -127,6 +127,22 @@ def test_the_baseline_runs_on_every_task(otoscope: Command, tmp_path: Path) -> N
     assert "SAMPLE: " not in result.stderr  # they were asked for
 
 
+def test_all_samples_are_asked_for_whatever_corpora_are_here(
+    otoscope: Command, librispeech: Path, tmp_path: Path
+) -> None:
+    command = ("eval", "--model", "baseline:majority", "--results-dir", tmp_path, "--data-dir", librispeech, "--json")
+    result = otoscope(*command, "--task", "all:sample", "--limit", "1", "--report")
+    judged = ["airbench_chat", "chat"]
+    assert [one["task"] for one in result.json] == [name for name in BUILTIN if name not in judged]
+    assert all(f"SKIPPED: {name}:sample needs a judge" in result.stderr for name in judged)
+    assert (result.status, str(tmp_path / "report" / "leaderboard.html") in result.stderr) == (0, True)
+    assert (tmp_path / "report" / "radar.png").is_file()
+    assert len(list((tmp_path / "report" / "runs").rglob("index.html"))) == len(BUILTIN) - len(judged)
+    other = otoscope(*command, "--task", "all:test-clean")
+    assert [one["task"] for one in other.json] == ["librispeech"]
+    assert "SKIPPED: aishell1 has no split 'test-clean'" in other.stderr
+
+
 def test_samples_stand_in_for_a_corpus_that_is_not_here(otoscope: Command, tmp_path: Path) -> None:
     command = ("eval", "--model", "baseline:majority", "--results-dir", tmp_path, "--data-dir", tmp_path / "nowhere")
     result = otoscope(*command, "--task", "aishell1", "--json")

@@ -22,7 +22,6 @@ from evaluate.report.systems import System
 from evaluate.types import KINDS
 
 Command = Callable[..., Any]
-ROOT = Path(__file__).resolve().parents[3]
 SESSION = {
     "start": "2026-01-01T10:00:00+00:00",
     "end": "2026-01-01T10:00:50+00:00",
@@ -429,7 +428,7 @@ def test_a_label_names_only_what_differs() -> None:
 def test_every_export_of_the_recorded_answers_can_be_read_back(otoscope: Command, tmp_path: Path) -> None:
     values = {}
     for name in ("english", "mandarin"):
-        task = ROOT / "results" / "baselines" / "replay" / f"{name}.yaml"
+        task = Path(__file__).parent / "recorded" / f"{name}.yaml"
         answers = task.with_suffix(".predictions.jsonl")
         arguments = ("--task", task, "--model", f"predictions:{answers}", "--results-dir", tmp_path, "--json")
         [document] = otoscope("eval", *arguments).json

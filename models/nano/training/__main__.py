@@ -1,0 +1,82 @@
+"""`python -m models.nano.training CLIPS [CHECKPOINT]`: train nano on a folder of training clips.
+
+Work in progress lies beside the clips; an interrupted training goes on where it was.
+"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+import torch
+from safetensors.torch import save_file
+
+from models.nano.adapter import CHECKPOINT
+from models.nano.training.batches import prepare
+from models.nano.training.features import NUM_MELS, write_features
+from models.nano.training.fit import fit
+from models.nano.training.lessons import read_lessons
+from models.nano.training.vocabulary import write_vocabulary
+from models.qwen_audio.config import AudioConfig, QwenAudioConfig
+from models.qwen_audio.model import QwenAudioModel
+from models.qwen_audio.tokenizer import QwenTokenizer
+
+NUM_EPOCHS = 9
+VOCABULARY = "qwen.tiktoken"
+
+
+def train(clips_folder: Path, checkpoint: Path) -> None:
+    """Train, stage by stage, and write the checkpoint."""
+    clips = read_lessons(clips_folder)
+    checkpoint.mkdir(parents=True, exist_ok=True)
+    write_vocabulary(checkpoint / VOCABULARY, clips)
+    tokenizer = QwenTokenizer.from_file(checkpoint / VOCABULARY)
+    write_features(clips_folder, [clip.audio for clip in clips])
+    prepared = [prepare(tokenizer, clip) for clip in clips]
+    write_checkpoint(checkpoint, fit(clips_folder, shape_for(tokenizer), tokenizer, prepared, num_epochs=NUM_EPOCHS))
+
+
+def shape_for(tokenizer: QwenTokenizer) -> QwenAudioConfig:
+    """Return nano's shape: just under three million parameters with its vocabulary."""
+    width = 160
+    audio = AudioConfig(
+        n_mels=NUM_MELS,
+        n_ctx=1500,
+        n_state=width,
+        n_head=5,
+        n_layer=4,
+        output_dim=width,
+        audio_start_id=tokenizer.audio_start_id,
+    )
+    return QwenAudioConfig(
+        audio=audio,
+        seq_length=2048,
+        vocab_size=tokenizer.num_ids,
+        hidden_size=width,
+        num_hidden_layers=3,
+        num_attention_heads=5,
+        kv_channels=32,
+        intermediate_size=4 * width,
+        tie_word_embeddings=True,
+    )
+
+
+def write_checkpoint(folder: Path, model: QwenAudioModel) -> None:
+    """Write shape and weights, these in half precision."""
+    content = {"architectures": ["QWenLMHeadModel"], "model_type": "qwen", **asdict(model.config)}
+    (folder / "config.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    weights = {name: tensor.to(torch.float16).contiguous() for name, tensor in model.state_dict().items()}
+    del weights["lm_head.weight"]  # the embedding's
+    save_file(weights, folder / "model.safetensors")
+
+
+@click.command()
+@click.argument("clips", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("checkpoint", type=click.Path(path_type=Path), default=CHECKPOINT)
+def main(clips: Path, checkpoint: Path) -> None:
+    """Train on the folder CLIPS and write CHECKPOINT, by default the one that ships."""
+    train(clips, checkpoint)
+
+
+if __name__ == "__main__":
+    main()
