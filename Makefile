@@ -32,7 +32,8 @@ report: $(READY)  ## leaderboard, charts and sample pages from results/
 	@$(BIN)/otoscope report $(ARGS)
 
 regression: $(READY)  ## CI check: nano on all samples, held against results/baselines/nano.json
-	@$(BIN)/otoscope eval --fresh --results-dir build/regression --task all:sample --model nano
+	@rm -rf build/regression
+	@$(BIN)/otoscope eval --results-dir build/regression --task all:sample --model nano --device cpu --dtype float32
 	@$(BIN)/otoscope regression --results-dir build/regression --baseline results/baselines/nano.json $(ARGS)
 
 samples: $(READY)  ## make the sample clips in tasks/samples/ anew
@@ -40,7 +41,7 @@ samples: $(READY)  ## make the sample clips in tasks/samples/ anew
 
 train-nano: $(READY)  ## train the model that comes with this anew: an hour on two cores, 3 GB in build/nano
 	@$(BIN)/python -m tasks.synthesis.training build/nano
-	@$(BIN)/python -m models.nano.training build/nano $(CHECKPOINT)
+	@$(BIN)/python -m models.nano.training build/nano
 
 test: $(READY)  ## format, lint, types, tests: what CI runs
 	$(BIN)/ruff format --check .

@@ -271,7 +271,9 @@ def eval_command(
         model_arguments=model_arguments,
         probe=probe or "",
     )
-    model = create_model(model_spec or DEFAULT, device=device, dtype=dtype, arguments=model_arguments)
+    model = create_model(
+        DEFAULT if model_spec is None else model_spec, device=device, dtype=dtype, arguments=model_arguments
+    )
     source = SelectionSettings(
         data_dir,
         tasks_dir,
@@ -294,9 +296,11 @@ def eval_command(
     _notice_all([*stand_ins, *said])
     documents = Evaluation(model, settings, notice).run(selections)
     status = _report_scores(documents, as_json=as_json, allow_failures=allow_failures)
-    if with_report and documents:
-        _print_report(results_dir, as_json=as_json)
-    _notice_all([*([_NO_MODEL] if model_spec is None else []), *stand_ins])
+    try:
+        if with_report and documents:
+            _print_report(results_dir, as_json=as_json)
+    finally:
+        _notice_all([*([_NO_MODEL] if model_spec is None else []), *stand_ins])
     return status
 
 

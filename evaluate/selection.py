@@ -57,8 +57,8 @@ def select_tasks(task_specs: str, model: ModelAdapter, settings: SelectionSettin
     """Return the splits that a command names, read and held against what the model can do.
 
     Args:
-        task_specs: `NAME[:SPLIT][,…]`; or "all", every task that the model can do and whose corpus is here; or
-            "all:SPLIT", those of them that have such a split.
+        task_specs: `NAME[:SPLIT][,…]`; or "all", every task that the model can do and whose corpus or samples
+            are here; or "all:SPLIT", those of them that have such a split.
         model: Asked what it cannot do.
         settings: See there.
         notice: Gets a line for whatever is partial or skipped.
@@ -69,39 +69,32 @@ def select_tasks(task_specs: str, model: ModelAdapter, settings: SelectionSettin
     Raises:
         RequestError: A name is unknown, a corpus is not here, or the model cannot do a task that was named.
     """
-    from tasks import find_task_class, parse_task_spec, task_registry
-
-    is_all = task_specs.partition(":")[0] == ALL
-    specs = task_specs.split(",")
-    if is_all:
-        specs = [name + task_specs.removeprefix(ALL) for name in task_registry(settings.tasks_dir).names()]
+    asked = list(_asked(task_specs, settings))
     for option, given in (("--manifest", settings.manifest), ("--dataset", settings.dataset)):
-        if given and (len(specs) != 1 or (settings.manifest and settings.dataset)):
+        if given and (len(asked) != 1 or (settings.manifest and settings.dataset)):
             raise RequestError(
                 f"{option} is of one task and the only source, found {task_specs!r}; name one with --task"
             )
-    parsed = [parse_task_spec(spec) for spec in specs]
-    tasks = [find_task_class(name, tasks_dir=settings.tasks_dir) for name, _ in parsed]
     selections: dict[tuple[str, str], Selection] = {}
-    skipping = partial(_skipping, notice, is_all=is_all)
-    for task_class, (_, split_name) in zip(tasks, parsed, strict=True):
+    for one in asked:
+        skipping = partial(_skipping, notice, of_all=one.of_all)
         splits: list[Split] = []
         with skipping():
-            task = _task(task_class, model, settings)
-            if is_all and split_name and split_name not in task.known_splits():
-                raise _CannotBeDoneError(f"{task.name} has no split {split_name!r}")
-            splits = _read(task, split_name, settings, notice)
+            task = _task(one.task_class, model, settings)
+            if one.of_all and one.split_name and one.split_name not in task.known_splits():
+                continue
+            splits = _read(task, one.split_name, settings, notice)
         for split in splits:
             key = (task.name, split.name)
-            if key in selections and not isinstance(selections[key].task, task_class):
+            if key in selections and not isinstance(selections[key].task, one.task_class):
                 raise RequestError(f"two tasks are called {task.name!r} and have a split {split.name!r}; rename one")
             with skipping():
-                asked = split.samples[: settings.limit]
-                _refuse(task, split, asked, model, needs_judge=is_all and not settings.has_judge)
+                samples = split.samples[: settings.limit]
+                _refuse(task, split, samples, model, needs_judge=one.of_all and not settings.has_judge)
                 _check(task, split, settings, notice)
-                selections.setdefault(key, Selection(task, split, asked))
-    if not selections and task_specs != ALL:
-        raise RequestError(f"{task_specs}: no task that {model.name} can do has that split here; see otoscope tasks")
+                selections.setdefault(key, Selection(task, split, samples))
+    if not selections and any(one.split_name for one in asked):
+        raise RequestError(f"{task_specs}: no task that {model.name} can do has such a split here; see otoscope tasks")
     return list(selections.values())
 
 
@@ -117,17 +110,36 @@ def describe_stand_ins(selections: Sequence[Selection]) -> list[str]:
     return [f"SAMPLE: no benchmark figures but those of clips that come with Otoscope: {which}, since {why}"]
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What one name on the command line stands for."""
+
+    task_class: type[Task]
+    split_name: str | None
+    of_all: bool  # named as one of all: passed over where it cannot be done
+
+
+def _asked(task_specs: str, settings: SelectionSettings) -> Iterator[_Asked]:
+    from tasks import find_task_class, parse_task_spec, task_registry
+
+    for spec in task_specs.split(","):
+        name, split_name = parse_task_spec(spec)
+        of_all = name == ALL
+        for one in task_registry(settings.tasks_dir).names() if of_all else [name]:
+            yield _Asked(find_task_class(one, tasks_dir=settings.tasks_dir), split_name, of_all)
+
+
 class _CannotBeDoneError(RequestError):
-    """A model cannot do a task, or a task has no such split."""
+    """A model cannot do a task."""
 
 
 @contextmanager
-def _skipping(notice: Notice, *, is_all: bool) -> Iterator[None]:
+def _skipping(notice: Notice, *, of_all: bool) -> Iterator[None]:
     """Where all tasks are asked for, pass over what cannot be done or is not here, and say so."""
     try:
         yield
     except (_CannotBeDoneError, CorpusAbsentError, ProtocolError) as error:
-        if not is_all:
+        if not of_all:
             raise
         notice(f"SKIPPED: {error}")
 

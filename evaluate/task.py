@@ -243,9 +243,14 @@ class Task(ABC):
         samples = [SAMPLE_SPLIT] if self.has_samples() else []
         return tuple(dict.fromkeys([*self.splits, *self.present_splits(), *samples]))
 
-    def unknown_split(self, split: str) -> UnknownNameError:
-        """Return the error for a split that is neither official nor here."""
-        known = self.known_splits()
+    def unknown_split(self, split: str, known: tuple[str, ...] = ()) -> UnknownNameError:
+        """Return the error for a split that is neither official nor here.
+
+        Args:
+            split: As it was named.
+            known: What `known_splits` gives, where that is known already.
+        """
+        known = known or self.known_splits()
         return unknown_name(f"split of {self.name}", split, known, listing=f"splits: {', '.join(known)}")
 
 

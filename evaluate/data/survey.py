@@ -59,7 +59,7 @@ def survey(spec: str | None, data_dir: Path, *, tasks_dir: Path | None = None) -
     task = find_task_class(name, tasks_dir=tasks_dir)(data_dir)
     every = _every_split(task)
     if split is not None and split not in every and not (split == SAMPLE_SPLIT and task.has_samples()):
-        raise task.unknown_split(split)
+        raise task.unknown_split(split, tuple(every))
     return [_find(task, one) for one in ([split] if split else every)]
 
 

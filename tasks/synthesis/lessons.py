@@ -75,7 +75,7 @@ def _speech(language: str, index: int) -> TrainingClip:
     words, waveform = one.meaning.words(language), one.waveform
     if language == "zh":  # heard over each of AISHELL-2's channels
         rng = clip_generator("lessons/channels", Part.TRAINING, index)
-        waveform = over_channel(rng, waveform, list(CHANNELS)[index % len(CHANNELS)])
+        waveform = over_channel(rng, waveform, str(rng.choice(list(CHANNELS))))
     spoken = words.replace(" ", "") if language == "zh" else words
     lessons = [Lesson(ASR[PROTOCOL].prompt, spoken, language)]
     if language != "en":

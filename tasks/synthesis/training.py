@@ -5,7 +5,7 @@ Audio files, and one JSONL of what they teach:
     speech-de/000007.flac
     training.jsonl: {"audio": "speech-de/000007.flac", "words": "der Mann kauft …", "lessons": [{"prompt": …, …}]}
 
-Clips are FLAC, and every third Ogg/Opus: the samples are in Opus, a user's corpus mostly is not. What was written
+Clips are FLAC, and about every third Ogg/Opus: the samples are in Opus, a user's corpus mostly is not. What was written
 stays when the command is interrupted, and is not made again.
 """
 
@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import click
@@ -22,12 +23,13 @@ import soundfile
 from evaluate.progress import progress_bar
 from tasks.synthesis.lessons import KINDS, training_clip
 from tasks.synthesis.ogg import write_opus
+from tasks.synthesis.parts import Part, clip_generator
 from tasks.synthesis.sound import SAMPLE_RATE_HZ
 
 LIST = "training.jsonl"
 NUM_CLIPS = 26_000  # of all kinds together: about 20 hours
 BLOCK = 100  # clips that are made in one go, by one process
-OPUS_EVERY = 3
+OPUS_SHARE = 1 / 3
 
 
 def write_training(
@@ -44,7 +46,7 @@ def write_training(
     blocks = [(kind, number) for kind in kinds for number in range(_num_blocks(kind, num_clips))]
     with (
         progress_bar("training clips", num_samples=len(blocks) * BLOCK) as advance,
-        ProcessPoolExecutor(num_processes) as processes,
+        ProcessPoolExecutor(num_processes, mp_context=get_context("spawn")) as processes,
     ):
         for _ in processes.map(partial(_write_block, folder), blocks):
             advance(BLOCK, 0.0)
@@ -73,7 +75,7 @@ def _write_block(folder: Path, block: tuple[str, int]) -> None:
     lines = []
     for index in range(number * BLOCK, (number + 1) * BLOCK):
         clip = training_clip(kind, index)
-        is_opus = index % OPUS_EVERY == 0
+        is_opus = _is_opus(kind, index)
         audio = path.parent / f"{index:06}{'.ogg' if is_opus else '.flac'}"
         if is_opus:
             write_opus(audio, clip.waveform)
@@ -84,6 +86,11 @@ def _write_block(folder: Path, block: tuple[str, int]) -> None:
     unfinished = path.with_suffix(".part")
     unfinished.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
     unfinished.replace(path)
+
+
+def _is_opus(kind: str, index: int) -> bool:
+    """Draw a clip's codec: labels take turns with the index, and a codec that did so too would tell the label."""
+    return bool(clip_generator(f"training/codec/{kind}", Part.TRAINING, index).random() < OPUS_SHARE)
 
 
 @click.command()

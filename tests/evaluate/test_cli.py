@@ -321,7 +321,11 @@ def test_two_processes_on_one_run_the_second_stops(evaluate: Command) -> None:
         ),
         (("--task", "librispeech", "--model", "nothing"), "unknown model 'nothing'"),
         (("--task", "librispeech", "--model", "nano:x"), "nano is one model, found 'x' behind its name"),
-        (("--task", "all:x", "--model", "baseline:empty"), "all:x: no task that baseline:empty can do has that split"),
+        (
+            ("--task", "all:x", "--model", "baseline:empty"),
+            "all:x: no task that baseline:empty can do has such a split",
+        ),
+        (("--task", "librispeech", "--model", ""), "unknown model ''"),
         (("--task", "librispeech:test-clean", "--model", "baseline:empty"), "LibriSpeech is no folder; get it with"),
         (("--task", "aishell1:test", "--model", "baseline:empty"), "get it with: otoscope data fetch aishell1:test"),
         (("--task", "x.yaml", "--model", "baseline:empty"), "x.yaml: no such file"),

@@ -4,6 +4,8 @@ Work in progress lies beside the clips; an interrupted training goes on where it
 """
 
 import json
+import shutil
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,29 +13,33 @@ import click
 import torch
 from safetensors.torch import save_file
 
+from evaluate.errors import OtoscopeError
 from models.nano.adapter import CHECKPOINT
 from models.nano.training.batches import prepare
 from models.nano.training.features import NUM_MELS, write_features
-from models.nano.training.fit import fit
+from models.nano.training.fit import STATE, fit
 from models.nano.training.lessons import read_lessons
 from models.nano.training.vocabulary import write_vocabulary
 from models.qwen_audio.config import AudioConfig, QwenAudioConfig
 from models.qwen_audio.model import QwenAudioModel
 from models.qwen_audio.tokenizer import QwenTokenizer
 
-NUM_EPOCHS = 9
+NUM_EPOCHS = 8
 VOCABULARY = "qwen.tiktoken"
 
 
-def train(clips_folder: Path, checkpoint: Path) -> None:
-    """Train, stage by stage, and write the checkpoint."""
-    clips = read_lessons(clips_folder)
-    checkpoint.mkdir(parents=True, exist_ok=True)
-    write_vocabulary(checkpoint / VOCABULARY, clips)
-    tokenizer = QwenTokenizer.from_file(checkpoint / VOCABULARY)
-    write_features(clips_folder, [clip.audio for clip in clips])
+def train(work: Path, checkpoint: Path) -> None:
+    """Train, stage by stage, and write the checkpoint; nothing of it is touched before all is done."""
+    clips = read_lessons(work)
+    write_vocabulary(work / VOCABULARY, clips)
+    tokenizer = QwenTokenizer.from_file(work / VOCABULARY)
+    write_features(work, [clip.audio for clip in clips])
     prepared = [prepare(tokenizer, clip) for clip in clips]
-    write_checkpoint(checkpoint, fit(clips_folder, shape_for(tokenizer), tokenizer, prepared, num_epochs=NUM_EPOCHS))
+    model = fit(work, shape_for(tokenizer), tokenizer, prepared, num_epochs=NUM_EPOCHS)
+    checkpoint.mkdir(parents=True, exist_ok=True)
+    shutil.copy(work / VOCABULARY, checkpoint / VOCABULARY)
+    write_checkpoint(checkpoint, model)
+    (work / STATE).unlink(missing_ok=True)  # else the next training would end where this one did
 
 
 def shape_for(tokenizer: QwenTokenizer) -> QwenAudioConfig:
@@ -75,7 +81,11 @@ def write_checkpoint(folder: Path, model: QwenAudioModel) -> None:
 @click.argument("checkpoint", type=click.Path(path_type=Path), default=CHECKPOINT)
 def main(clips: Path, checkpoint: Path) -> None:
     """Train on the folder CLIPS and write CHECKPOINT, by default the one that ships."""
-    train(clips, checkpoint)
+    try:
+        train(clips, checkpoint)
+    except OtoscopeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from evaluate.types import Sample
-from models.nano.training.features import NUM_MELS, Features
+from models.nano.training.features import Features
 from models.nano.training.lessons import Lesson, TaughtClip
 from models.qwen_audio.prompts import base_prompt, encode_prompt
 from models.qwen_audio.tokenizer import QwenTokenizer
@@ -43,6 +43,7 @@ class Batch:
 
     mels: Tensor  # (clips, NUM_MELS, frames), zero beyond each clip
     after_cnn: Tensor  # (clips,), positions of 20 ms
+    num_tokens: Tensor  # (clips,), audio tokens of 40 ms
     spoken: tuple[tuple[int, ...], ...]  # of each clip
     clip_of: Tensor  # (lessons,): the clip that each is about
     ids: Tensor  # (lessons, columns): audio between its tags, prompt, answer, padding
@@ -115,10 +116,11 @@ def make_batch(
         for mel in mels:
             _mask(mel, rng)
     after_cnn = torch.tensor([len(mel) // 2 for mel in mels])
+    num_tokens = after_cnn // 2
     rows, targets, clip_of = [], [], []
     for place, clip in enumerate(clips):
-        num_tokens = (int(after_cnn[place]) - 2) // 2 + 1
-        audio = [tokenizer.audio_start_id, *[tokenizer.audio_placeholder_id] * num_tokens, tokenizer.audio_end_id]
+        room = [tokenizer.audio_placeholder_id] * int(num_tokens[place])
+        audio = [tokenizer.audio_start_id, *room, tokenizer.audio_end_id]
         for exercise in prepared[clip].exercises:
             row = [*audio, *exercise.prompt, *exercise.answer]
             asked = len(audio) + len(exercise.prompt)
@@ -128,6 +130,7 @@ def make_batch(
     return Batch(
         mels=torch.nn.utils.rnn.pad_sequence([torch.from_numpy(mel) for mel in mels], True).transpose(1, 2),
         after_cnn=after_cnn,
+        num_tokens=num_tokens,
         spoken=tuple(prepared[clip].spoken for clip in clips),
         clip_of=torch.tensor(clip_of),
         ids=torch.nn.utils.rnn.pad_sequence(rows, True, tokenizer.eod_id),
@@ -136,10 +139,10 @@ def make_batch(
 
 
 def _mask(mel: NDArray[np.float32], rng: np.random.Generator) -> None:
-    """Silence some bins and some frames of a clip."""
-    quiet = float(mel.mean())
-    for _ in range(2):
-        first, width = rng.integers(NUM_MELS - MASKED_BINS), rng.integers(MASKED_BINS + 1)
-        mel[:, first : first + width] = quiet
-        first, width = rng.integers(max(1, len(mel) - MASKED_FRAMES)), rng.integers(MASKED_FRAMES + 1)
-        mel[first : first + width] = quiet
+    """Set some bins and some frames of a clip to its mean."""
+    mean = float(mel.mean())
+    for values, most in ((mel.T, MASKED_BINS), (mel, MASKED_FRAMES)):
+        for _ in range(2):
+            width = int(rng.integers(most + 1))
+            first = int(rng.integers(max(1, len(values) - width + 1)))
+            values[first : first + width] = mean

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,12 @@ from numpy.typing import NDArray
 
 from evaluate.audio import load_waveform
 from evaluate.progress import progress_bar
+from evaluate.results import digest
 from evaluate.types import AudioRef
 from models.qwen_audio.front_end import SAMPLE_RATE_HZ, tower_input
 
 NUM_MELS = 80
+FRAMES, STARTS = "features.f16", "features.npz"
 CHUNK = 64  # clips that a process is given at once
 
 
@@ -24,8 +27,8 @@ class Features:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._starts: NDArray[np.int64] = np.load(folder / "starts.npy")  # (num_clips + 1,)
-        self._frames = np.load(folder / "features.npy", mmap_mode="r")  # (frames of all, NUM_MELS), float16
+        self._starts: NDArray[np.int64] = np.load(folder / STARTS)["starts"]  # (num_clips + 1,)
+        self._frames = np.memmap(folder / FRAMES, np.float16, "r").reshape(-1, NUM_MELS)
 
     def __len__(self) -> int:
         return len(self._starts) - 1
@@ -41,23 +44,22 @@ class Features:
 
 
 def write_features(folder: Path, clips: Sequence[Path]) -> None:
-    """Compute the log-mels of all clips, on all processors; what is there of as many clips is kept."""
-    if (folder / "starts.npy").is_file() and len(np.load(folder / "starts.npy")) == len(clips) + 1:
+    """Compute the log-mels of all clips, on all processors; those of the same files are kept."""
+    source = digest([[str(clip), clip.stat().st_size, clip.stat().st_mtime_ns] for clip in clips])
+    if (folder / STARTS).is_file() and str(np.load(folder / STARTS)["source"]) == source:
         return
+    (folder / STARTS).unlink(missing_ok=True)  # comes last: with it the features are complete
     starts = [0]
     with (
-        (folder / "frames.part").open("wb") as raw,
+        (folder / FRAMES).open("wb") as raw,
         progress_bar("features", num_samples=len(clips)) as advance,
-        ProcessPoolExecutor() as processes,
+        ProcessPoolExecutor(mp_context=get_context("spawn")) as processes,
     ):
         for features in processes.map(_features, clips, chunksize=CHUNK):
             raw.write(features.tobytes())
             starts.append(starts[-1] + len(features))
             advance(1, 0.0)
-    unfinished = np.memmap(folder / "frames.part", dtype=np.float16, mode="r", shape=(starts[-1], NUM_MELS))
-    np.save(folder / "features.npy", unfinished)
-    np.save(folder / "starts.npy", np.array(starts, dtype=np.int64))  # last: with it they are complete
-    (folder / "frames.part").unlink()
+    np.savez(folder / STARTS, starts=np.array(starts, dtype=np.int64), source=source)
 
 
 def _features(path: Path) -> NDArray[np.float16]:

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from evaluate.errors import RequestError
+from evaluate.results import digest
 from models.nano.training.batches import Prepared, batch_plan, make_batch
 from models.nano.training.features import Features
 from models.nano.training.learner import Learner
@@ -49,7 +52,8 @@ def fit(
         optimizer, PEAK_RATE, total_steps=len(plan), pct_start=FIRST_SHARE, cycle_momentum=False
     )
     state = folder / STATE
-    first = _resume(state, learner, optimizer, schedule)
+    made_of = digest([plan, asdict(config), [asdict(one) for one in prepared]])
+    first = _resume(state, made_of, learner, optimizer, schedule)
     with _progress(len(plan), first) as show:
         for step in range(first, len(plan)):
             rng = np.random.default_rng([SEED, step])
@@ -59,12 +63,12 @@ def fit(
                 answers, spelling = learner(batch)
             optimizer.zero_grad(set_to_none=True)
             (answers + CTC_WEIGHT * spelling).backward()
-            nn.utils.clip_grad_norm_(learner.parameters(), CLIP_NORM)
+            nn.utils.clip_grad_norm_(learner.parameters(), CLIP_NORM, error_if_nonfinite=True)
             optimizer.step()
             schedule.step()
             show(answers.item(), spelling.item())
             if (step + 1) % SAVE_EVERY == 0:
-                _save(state, step + 1, learner, optimizer, schedule)
+                _save(state, made_of, step + 1, learner, optimizer, schedule)
     learner.model.requires_grad_(False).eval()
     return learner.model
 
@@ -77,17 +81,23 @@ def _groups(learner: Learner) -> list[dict[str, object]]:
     return [{"params": decaying, "weight_decay": WEIGHT_DECAY}, {"params": others, "weight_decay": 0.0}]
 
 
-def _save(path: Path, step: int, *parts: Any) -> None:
+def _save(path: Path, made_of: str, step: int, *parts: Any) -> None:
     unfinished = path.with_suffix(".part")
-    torch.save({"step": step, "parts": [part.state_dict() for part in parts]}, unfinished)
+    torch.save({"made_of": made_of, "step": step, "parts": [part.state_dict() for part in parts]}, unfinished)
     unfinished.replace(path)
 
 
-def _resume(path: Path, *parts: Any) -> int:
-    """Load an interrupted training's state; return the step that it goes on with."""
+def _resume(path: Path, made_of: str, *parts: Any) -> int:
+    """Load an interrupted training's state; return the step that it goes on with.
+
+    Raises:
+        RequestError: The state is of other clips, or of other settings.
+    """
     if not path.is_file():
         return 0
     state = torch.load(path, weights_only=True)
+    if state["made_of"] != made_of:
+        raise RequestError(f"{path}: an unfinished training on other clips or settings; remove it to start anew")
     for part, saved in zip(parts, state["parts"], strict=True):
         part.load_state_dict(saved)
     return int(state["step"])
@@ -95,7 +105,7 @@ def _resume(path: Path, *parts: Any) -> int:
 
 def _has_bfloat16() -> bool:
     """Whether the processor multiplies bfloat16 itself: elsewhere it would be slower than float32."""
-    found = torch.cpu.get_capabilities()
+    found: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # older torch has no such function
     return bool(found.get("avx512_bf16") or found.get("amx_bf16") or found.get("bf16"))
 
 

@@ -31,14 +31,13 @@ class Learner(nn.Module):
         """Return the two losses of a batch: of the answers, a mean per id, and of the spelling."""
         decoder = self.model.transformer
         heard = decoder.audio(batch.mels, batch.after_cnn)  # (clips, tokens, hidden_size)
-        num_tokens = batch.after_cnn // 2
-        embedded = self._with_audio(decoder.wte(batch.ids), heard, num_tokens, batch.clip_of)
+        embedded = self._with_audio(decoder.wte(batch.ids), heard, batch.num_tokens, batch.clip_of)
         lengths = [embedded.shape[1]] * len(embedded)  # padding stands behind the rows: nothing that counts sees it
         hidden = decoder(embedded, _NoCache(self.model.config, lengths, num_new=0, like=embedded))
         is_answer = batch.targets != IGNORED
         logits = self.model.lm_head(hidden[is_answer])
         answers = functional.cross_entropy(logits.float(), batch.targets[is_answer])
-        return answers, self._spelling(batch, heard, num_tokens)
+        return answers, self._spelling(batch, heard)
 
     def _with_audio(self, embedded: Tensor, heard: Tensor, num_tokens: Tensor, clip_of: Tensor) -> Tensor:
         """Return embeddings in which the clip of each row stands between its tags, as in `QwenAudioModel`."""
@@ -49,7 +48,7 @@ class Learner(nn.Module):
         tagged = torch.where(columns == 0, start, torch.where(columns == last, end, placed))
         return torch.where(columns <= last, tagged, embedded)
 
-    def _spelling(self, batch: Batch, heard: Tensor, num_tokens: Tensor) -> Tensor:
+    def _spelling(self, batch: Batch, heard: Tensor) -> Tensor:
         speaking = [clip for clip, ids in enumerate(batch.spoken) if ids]
         if not speaking:
             return heard.new_zeros(())
@@ -58,7 +57,7 @@ class Learner(nn.Module):
         return functional.ctc_loss(
             spelt,
             torch.cat(targets),
-            num_tokens[speaking],
+            batch.num_tokens[speaking],
             torch.tensor([len(ids) for ids in targets]),
             blank=self.blank,
             zero_infinity=True,

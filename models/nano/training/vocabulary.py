@@ -5,15 +5,18 @@ lessons is one token.
 """
 
 import base64
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 
+from evaluate.types import primary_subtag
 from models.nano.training.lessons import TaughtClip
 from models.qwen_audio.tokenizer import PATTERN
 
-MAX_TOKENS = 1024  # ranks of single bytes included
+MAX_TOKENS = 4096
+SPECIAL_TOKEN = re.compile(r"<\|[^|]*\|>")
 
 
 def write_vocabulary(path: Path, clips: Iterable[TaughtClip]) -> None:
@@ -34,13 +37,15 @@ def write_vocabulary(path: Path, clips: Iterable[TaughtClip]) -> None:
 
 
 def _texts(clips: Iterable[TaughtClip]) -> Iterator[str]:
+    """Yield what merges are counted in: Chinese words and their characters one by one, everything else as it stands."""
     for clip in clips:
-        if clip.lessons[0].language == "zh":
-            yield from clip.words.split()
-            yield from (lesson.answer for lesson in clip.lessons if lesson.answer_language == "en")
-        else:
-            for lesson in clip.lessons:
-                yield from (lesson.question, lesson.answer)
+        for lesson in clip.lessons:
+            answer = SPECIAL_TOKEN.sub(" ", lesson.answer)
+            if primary_subtag(lesson.answer_language or lesson.language) == "zh":
+                yield from clip.words.split()
+                yield from answer.replace(" ", "")
+            else:
+                yield from (lesson.question, answer)
 
 
 def _bytes_of_symbols() -> dict[str, int]:

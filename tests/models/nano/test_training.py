@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from evaluate.audio import load_waveform
+from evaluate.errors import ManifestError, RequestError
 from evaluate.testing import write_tone
+from evaluate.types import AudioRef
 from models.nano.training import __main__ as training
 from models.nano.training import fit as fitting
 from models.nano.training.batches import IGNORED, batch_plan, make_batch, prepare
-from models.nano.training.features import Features, write_features
+from models.nano.training.features import FRAMES, Features, write_features
 from models.nano.training.learner import Learner
 from models.nano.training.lessons import read_lessons
 from models.nano.training.vocabulary import write_vocabulary
@@ -32,9 +35,9 @@ def clips(tmp_path: Path) -> Path:
         path = tmp_path / audio
         path.parent.mkdir(exist_ok=True)
         write_tone(path, duration_s=0.5 + 0.11 * number, frequency_hz=200 + 100 * number)
-        language, words = [("en", f"tone {'low' if number < 4 else 'high'}"), ("zh", "高 音")][number % 2]
+        language, words = [("en", f"tone {'low' if number < 4 else 'high'}"), ("zh", "高音 响")][number % 2]
         lesson = {"language": language, "answer_language": "", "question": ""}
-        lessons = [{"prompt": ASK, "answer": words if language == "en" else "高音", **lesson}]
+        lessons = [{"prompt": ASK, "answer": words if language == "en" else "高音响", **lesson}]
         if number == 0:
             lessons.append({"prompt": QUESTION, "answer": "yes", **lesson, "question": "Is it <|en|> low?"})
         lines.append({"audio": audio, "words": words, "lessons": lessons})
@@ -49,10 +52,12 @@ def tokenizer(clips: Path) -> QwenTokenizer:
     return QwenTokenizer.from_file(clips / "qwen.tiktoken")
 
 
-def test_words_are_one_token_and_none_reaches_over_two_chinese_ones(tokenizer: QwenTokenizer) -> None:
+def test_words_are_one_token_and_so_are_chinese_characters(tokenizer: QwenTokenizer) -> None:
     assert len(tokenizer.encode_ordinary("tone")) == 1
     assert len(tokenizer.encode_ordinary(" high")) == 1
-    assert len(tokenizer.encode_ordinary("高音")) == 2
+    assert len(tokenizer.encode_ordinary("高音")) == 1
+    assert len(tokenizer.encode_ordinary("高")) == 1
+    assert len(tokenizer.encode_ordinary("高音响")) == 2  # no token reaches over two words
     assert tokenizer.decode(tokenizer.encode_ordinary("für Ünseen 没 words")) == "für Ünseen 没 words"
 
 
@@ -75,9 +80,6 @@ def test_a_batch_is_what_the_model_is_given_in_an_evaluation(clips: Path, tokeni
     assert batch.clip_of.tolist() == [0, 1, 1]
     learner = Learner(training.shape_for(tokenizer), tokenizer).eval()
     model = QwenAudio(learner.model, tokenizer)
-    from evaluate.audio import load_waveform
-    from evaluate.types import AudioRef
-
     with torch.no_grad():
         logits = _logits(learner, batch)
     for row, clip, exercise in ((0, 3, 0), (1, 0, 0), (2, 0, 1)):
@@ -102,6 +104,25 @@ def _logits(learner: Learner, batch: object) -> torch.Tensor:
     return learner.model.lm_head(said[0]).float()
 
 
+def test_features_are_made_again_where_a_clip_is_another(clips: Path) -> None:
+    paths = [clip.audio for clip in read_lessons(clips)]
+    write_features(clips, paths)
+    first, written = Features(clips)[0], (clips / FRAMES).stat().st_mtime_ns
+    write_features(clips, paths)
+    assert (clips / FRAMES).stat().st_mtime_ns == written
+    write_tone(paths[0], duration_s=0.9)
+    write_features(clips, paths)
+    assert len(Features(clips)[0]) > len(first)
+
+
+def test_a_folder_without_clips_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match="training.jsonl: cannot be read"):
+        read_lessons(tmp_path)
+    (tmp_path / "training.jsonl").write_text('{"audio": "a.wav"}\n')
+    with pytest.raises(ManifestError, match=r"training.jsonl:1: expected audio, words and lessons"):
+        read_lessons(tmp_path)
+
+
 def test_an_epoch_hears_every_clip_once_and_the_next_in_another_order(clips: Path) -> None:
     write_features(clips, [clip.audio for clip in read_lessons(clips)])
     features = Features(clips)
@@ -118,11 +139,14 @@ def test_an_interrupted_training_ends_where_one_in_one_go_does(
     monkeypatch.setattr(fitting, "SAVE_EVERY", 1)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     training.train(clips, whole)
-    (clips / fitting.STATE).unlink()
+    assert not (clips / fitting.STATE).exists()
     _interrupt_after(2, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         training.train(clips, parts)
     monkeypatch.undo()
+    assert not parts.exists()
+    with pytest.raises(RequestError, match="an unfinished training on other clips or settings; remove it"):
+        training.train(clips, parts)
     monkeypatch.setattr(training, "NUM_EPOCHS", 4)
     training.train(clips, parts)
     for name in ("config.json", "qwen.tiktoken", "model.safetensors"):
