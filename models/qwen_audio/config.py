@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import MISSING, Field, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -65,6 +65,11 @@ class QwenAudioConfig:
     def rotary_dim(self) -> int:
         """How many of a head's values are rotated."""
         return int(self.kv_channels * self.rotary_pct)
+
+    def write(self, folder: Path) -> None:
+        """Write the `config.json` of a checkpoint."""
+        content = {"architectures": ["QWenLMHeadModel"], "model_type": "qwen", **asdict(self)}
+        (folder / "config.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
     @classmethod
     def from_folder(cls, folder: Path) -> Self:

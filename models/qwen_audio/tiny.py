@@ -1,8 +1,6 @@
 """A Qwen-Audio of a few thousand random weights, for tests and for trying things out without the released ones."""
 
 import base64
-import json
-from dataclasses import asdict
 from pathlib import Path
 
 from models.qwen_audio.config import AudioConfig, QwenAudioConfig
@@ -48,8 +46,7 @@ def write_checkpoint(folder: Path, config: QwenAudioConfig = TINY_CONFIG, *, see
         scale = 1.0 if empty.dim() == 1 else 2.0 * empty[0].numel() ** -0.5
         weights[name] = scale * torch.randn(empty.shape, generator=generator)
     folder.mkdir(parents=True, exist_ok=True)
-    content = {"architectures": ["QWenLMHeadModel"], "model_type": "qwen", **asdict(config)}
-    (folder / "config.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    config.write(folder)
     ranks = "".join(f"{base64.b64encode(bytes([byte])).decode()} {byte}\n" for byte in range(256))
     (folder / "qwen.tiktoken").write_text(ranks, encoding="ascii")
     save_file(weights, folder / "model.safetensors")

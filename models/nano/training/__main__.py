@@ -3,10 +3,8 @@
 Work in progress lies beside the clips; an interrupted training goes on where it was.
 """
 
-import json
 import shutil
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -69,8 +67,7 @@ def shape_for(tokenizer: QwenTokenizer) -> QwenAudioConfig:
 
 def write_checkpoint(folder: Path, model: QwenAudioModel) -> None:
     """Write shape and weights, these in half precision."""
-    content = {"architectures": ["QWenLMHeadModel"], "model_type": "qwen", **asdict(model.config)}
-    (folder / "config.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    model.config.write(folder)
     weights = {name: tensor.to(torch.float16).contiguous() for name, tensor in model.state_dict().items()}
     del weights["lm_head.weight"]  # the embedding's
     save_file(weights, folder / "model.safetensors")
