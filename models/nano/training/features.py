@@ -44,7 +44,7 @@ class Features:
 
 
 def write_features(folder: Path, clips: Sequence[Path]) -> None:
-    """Compute the log-mels of all clips, on all processors; those of the same files are kept."""
+    """Compute the log-mels of all clips, on all processors; those that are there of the same files are kept."""
     source = digest([[str(clip), clip.stat().st_size, clip.stat().st_mtime_ns] for clip in clips])
     if (folder / STARTS).is_file() and str(np.load(folder / STARTS)["source"]) == source:
         return
