@@ -27,7 +27,9 @@ class Features:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._starts: NDArray[np.int64] = np.load(folder / STARTS)["starts"]  # (num_clips + 1,)
+        stored = np.load(folder / STARTS)
+        self.source = str(stored["source"])  # a hash of which files they are of
+        self._starts: NDArray[np.int64] = stored["starts"]  # (num_clips + 1,)
         self._frames = np.memmap(folder / FRAMES, np.float16, "r").reshape(-1, NUM_MELS)
 
     def __len__(self) -> int:

@@ -52,7 +52,8 @@ def fit(
         optimizer, PEAK_RATE, total_steps=len(plan), pct_start=FIRST_SHARE, cycle_momentum=False
     )
     state = folder / STATE
-    made_of = digest([plan, asdict(config), [asdict(one) for one in prepared]])
+    settings = [SEED, PEAK_RATE, FIRST_SHARE, WEIGHT_DECAY, CLIP_NORM, CTC_WEIGHT]
+    made_of = digest([features.source, plan, asdict(config), [asdict(one) for one in prepared], settings])
     first = _resume(state, made_of, learner, optimizer, schedule)
     with _progress(len(plan), first) as show:
         for step in range(first, len(plan)):
