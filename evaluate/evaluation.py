@@ -230,7 +230,7 @@ class Evaluation:
             options = GenerationOptions(**record["generation"])
             clips, language = self._clips(rest.task), _text_language(rest.task, rest.split)
             runner = Runner(
-                self._model, options, self._settings.runner, log, advance, clips=clips, text_language=language
+                [self._model], options, self._settings.runner, log, advance, clips=clips, text_language=language
             )
             try:
                 runner.run(rest.samples)
@@ -242,6 +242,7 @@ class Evaluation:
                     "audio_seconds": round(runner.report.audio_seconds, 3),
                     "model_seconds": round(runner.report.model_seconds, 3),
                     "num_out_of_memory": runner.report.num_out_of_memory,
+                    **({"usage": dict(runner.report.usage)} if runner.report.usage else {}),
                 }
                 write_json(run.run_json, record)
         return runner.report
