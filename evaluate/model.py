@@ -80,3 +80,6 @@ class ModelAdapter(ABC):
 
     def release_memory(self) -> None:
         """Give back what a failed batch may have left behind; called after running out of memory."""
+
+    def stop(self) -> None:
+        """Break off what `generate` is doing in another thread, if that can be done: the run ends early."""

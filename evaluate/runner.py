@@ -137,8 +137,12 @@ class Runner:
             for one in working:
                 if one.done():
                     one.result()
+        except BaseException:
+            self._is_stopped = True
+            for model in self._models:
+                model.stop()
+            raise
         finally:
-            self._is_stopped = True  # after a fault the other copies finish the batches that they have
             threads.shutdown(wait=True)
 
     def _measure(self, pool: ThreadPoolExecutor, samples: Sequence[Sample]) -> list[tuple[Part, float]]:
