@@ -47,13 +47,15 @@ class LocalEngine(Engine):
     """
 
     def __init__(self, model: ModelAdapter) -> None:
-        self.models = [model]
+        self._model = model
 
-    models: Sequence[ModelAdapter]
+    @property
+    def models(self) -> Sequence[ModelAdapter]:
+        return [self._model]
 
     @property
     def device(self) -> str:
-        return self.models[0].device
+        return self._model.device
 
     def load(self) -> None:
-        self.models[0].load()
+        self._model.load()
