@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 TERMINATED = 143
+CHECK_FAILED = 1
 TOO_MANY_FAILED = 3
 DAMAGED = 3
 EXPORTS = ("model-index", "open-asr", "lm-eval")  # named here: what writes them is imported only where it is asked for
@@ -119,6 +120,13 @@ _DATASET_ARGUMENTS = click.option(
 _PROTOCOL = click.option(
     "--protocol", default="", help="Ask and score as a published evaluation did: qwen-audio or qwen2-audio."
 )
+_MAX_BATCH_SECONDS = click.option(
+    "--max-batch-seconds",
+    type=click.FloatRange(min=0, min_open=True, max=1e6),
+    default=240.0,
+    show_default=True,
+    help="Audio per batch, padding included.",
+)
 _PTB = click.option(
     "--ptb",
     type=click.Choice(["python", "java"]),
@@ -173,13 +181,7 @@ def cli() -> None:
     "--devices", help="A process with a copy of the model on each, e.g. 0,1 for two GPUs; they share the samples."
 )
 @click.option("--dtype", default="auto", show_default=True, help="auto, float32, float16 or bfloat16.")
-@click.option(
-    "--max-batch-seconds",
-    type=click.FloatRange(min=0, min_open=True, max=1e6),
-    default=240.0,
-    show_default=True,
-    help="Audio per batch, padding included.",
-)
+@_MAX_BATCH_SECONDS
 @click.option(
     "--decode-workers", type=click.IntRange(min=1), default=2, show_default=True, help="Threads that read audio."
 )
@@ -403,6 +405,68 @@ def _generation(pairs: dict[str, str]) -> dict[str, Any]:
             raise RequestError(f"--gen {key}={text}: expected {whole} from {low:g} to {high:g}")
         options[key] = value
     return options
+
+
+@cli.command("check-batching")
+@click.option("--task", "task_specs", required=True, help="NAME[:SPLIT][,…] or a task file.")
+@click.option("--model", "model_spec", required=True, help="FAMILY:WHERE or a short name, see otoscope models.")
+@_DATA_DIR
+@_TASKS_DIR
+@_PROTOCOL
+@click.option(
+    "--limit", type=click.IntRange(min=2), default=64, show_default=True, help="Only the first N samples of each split."
+)
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, …")
+@click.option("--dtype", default="auto", show_default=True, help="auto, float32, float16 or bfloat16.")
+@_MAX_BATCH_SECONDS
+@click.option("--model-arg", "model_arguments", multiple=True, callback=_parse_pairs, help="KEY=VALUE for the model.")
+@click.option("--gen", "generation", multiple=True, callback=_parse_pairs, help="KEY=VALUE for generation.")
+@_JSON
+def check_batching_command(
+    task_specs: str,
+    model_spec: str,
+    data_dir: Path,
+    tasks_dir: Path | None,
+    protocol: str,
+    limit: int,
+    device: str,
+    dtype: str,
+    max_batch_seconds: float,
+    model_arguments: dict[str, str],
+    generation: dict[str, str],
+    as_json: bool,
+) -> int:
+    """Compare a model's answers one sample at a time with those in the batches of a run; exit 1 where they differ.
+
+    \b
+    Example:
+      otoscope check-batching --task librispeech:test-clean --model whisper:openai/whisper-base --data-dir /corpora
+    """
+    from evaluate.batching_check import check_batching
+    from evaluate.evaluation import EvaluationSettings
+    from evaluate.runner import RunnerSettings
+    from evaluate.selection import SelectionSettings, describe_stand_ins, select_tasks
+    from evaluate.tables import print_batching
+    from models import create_model
+
+    model = create_model(model_spec, device=device, dtype=dtype, arguments=model_arguments)
+    source = SelectionSettings(data_dir, tasks_dir, limit=limit, protocol=protocol, or_samples=True)
+    selections = select_tasks(task_specs, model, source, notice)
+    _notice_all(describe_stand_ins(selections))
+    settings = EvaluationSettings(
+        results_dir=Path(),
+        limit=limit,
+        generation=_generation(generation),
+        runner=RunnerSettings(max_batch_seconds=max_batch_seconds),
+        model_arguments=model_arguments,
+    )
+    checked = check_batching(model, selections, settings, notice)
+    if as_json:
+        _print_json(checked)
+    else:
+        for one in checked:
+            print_batching(one)
+    return CHECK_FAILED if any(one["n_different"] for one in checked) else 0
 
 
 @cli.command("score")

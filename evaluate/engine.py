@@ -26,7 +26,7 @@ class Engine(ABC):
 
     @abstractmethod
     def load(self) -> None:
-        """Load every copy. Called once.
+        """Load every copy, unless that has been done.
 
         Raises:
             ModelLoadError: A checkpoint is missing, damaged or does not fit.
@@ -48,6 +48,7 @@ class LocalEngine(Engine):
 
     def __init__(self, model: ModelAdapter) -> None:
         self._model = model
+        self._is_loaded = False
 
     @property
     def models(self) -> Sequence[ModelAdapter]:
@@ -58,4 +59,6 @@ class LocalEngine(Engine):
         return self._model.device
 
     def load(self) -> None:
-        self._model.load()
+        if not self._is_loaded:
+            self._model.load()
+            self._is_loaded = True

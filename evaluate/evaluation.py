@@ -72,7 +72,6 @@ class Evaluation:
         self._engine = engine or LocalEngine(model)
         self._settings = settings
         self._notice = notice
-        self._is_loaded = False
 
     def run(self, selections: Sequence[Selection]) -> list[dict[str, Any]]:
         """Evaluate and score every selection; returns their scores documents, each with its `run_dir`."""
@@ -220,9 +219,7 @@ class Evaluation:
 
     def _run_samples(self, run: RunDirectory, record: dict[str, Any], rest: Selection) -> RunnerReport:
         with self._said_how_to_go_on(run, rest.title):
-            if not self._is_loaded:
-                self._engine.load()
-                self._is_loaded = True
+            self._engine.load()
             self._engine.begin(rest.task, rest.split, rest.samples)
             session = self._new_session()
             record["sessions"].append(session)
@@ -250,6 +247,7 @@ class Evaluation:
                     "num_failed": runner.report.num_failed,
                     "audio_seconds": round(runner.report.audio_seconds, 3),
                     "model_seconds": round(runner.report.model_seconds, 3),
+                    "largest_batch": runner.report.largest_batch,
                     "num_out_of_memory": runner.report.num_out_of_memory,
                     **({"usage": dict(runner.report.usage)} if runner.report.usage else {}),
                 }

@@ -51,6 +51,7 @@ class ProcessEngine(Engine):
 
     def __init__(self, model: ModelAdapter, factories: Sequence[tuple[str, Factory]]) -> None:
         num_threads = max(1, (os.cpu_count() or 1) // len(factories))
+        self._is_loaded = False
         self._devices = [device for device, _ in factories]
         self._copies = [ModelProcess(model, factory, num_threads=num_threads) for _, factory in factories]
 
@@ -63,7 +64,9 @@ class ProcessEngine(Engine):
         return ",".join(self._devices)
 
     def load(self) -> None:
-        self._all(lambda copy: copy.load())
+        if not self._is_loaded:
+            self._all(lambda copy: copy.load())
+            self._is_loaded = True
 
     def begin(self, task: "Task", split: "Split", asked: Sequence[Sample]) -> None:
         self._all(lambda copy: copy.begin(task, split, asked))

@@ -41,6 +41,7 @@ class RunnerReport:
     model_seconds: float = 0.0
     sample_rates_hz: Counter[int] = field(default_factory=Counter)  # rate in the header → number of files
     num_out_of_memory: int = 0  # batches that did not fit and were halved
+    largest_batch: int = 0  # samples, or chunks of them, that the model was given together
     usage: Counter[str] = field(default_factory=Counter)  # sums of what the answers cost, see Output.usage
 
 
@@ -211,6 +212,7 @@ class Runner:
         latency_s = time.perf_counter() - started
         with self._lock:
             self.report.model_seconds += latency_s
+            self.report.largest_batch = max(self.report.largest_batch, len(batch))
             self.report.num_out_of_memory += out_of_memory
         if out_of_memory:  # handled here, where the exception no longer holds the frames that hold the memory
             model.release_memory()

@@ -11,6 +11,7 @@ from evaluate.lines import one_line
 
 SMALL = 10.0
 MAX_SHOWN = 200  # characters of an answer
+NUM_SHOWN = 10  # answers that differ
 MIN_WIDTH = 110  # where the output is no terminal, rich assumes 80 columns and wraps
 
 
@@ -193,6 +194,26 @@ def _print_changed(comparison: dict[str, Any]) -> None:
     ]
     columns = ["sample", "first", "second", "first answer", "second answer"]
     print_table(f"Changed most in {comparison['primary']}", columns, rows, numeric=["first", "second"])
+
+
+def print_batching(checked: dict[str, Any]) -> None:
+    """Print which answers of a split differ between batches of one and the batches of a run, and what that is worth."""
+    count, total = checked["n_different"], checked["n_total"]
+    where = f"{checked['model']} on {checked['task']}:{checked['split']}, {checked['dtype'] or 'dtype unknown'}"
+    outcome = f"{count} of {total} answers differ" if count else f"all {total} answers are the same"
+    console = Console(soft_wrap=True)
+    console.print(Text(one_line(f"{where}: {outcome} alone and in batches of up to {checked['largest_batch']}")))
+    if failed := {way: number for way, number in checked["n_failed"].items() if number}:
+        console.print(Text("failed: " + ", ".join(f"{number} {way}" for way, number in failed.items())))
+    if not count:
+        return
+    scores = [
+        [name, *(format_value(one[way], is_rate=one["is_rate"]) for way in ("alone", "batched"))]
+        for name, one in checked["metrics"].items()
+    ]
+    print_table("Scores", ["metric", "alone", "batched"], scores, numeric=["alone", "batched"])
+    rows = [[one["id"], _shorten(one["alone"]), _shorten(one["batched"])] for one in checked["different"][:NUM_SHOWN]]
+    print_table(f"Answers that differ, {len(rows)} of {count}", ["sample", "alone", "batched"], rows)
 
 
 def _shorten(answer: str | None) -> str:
