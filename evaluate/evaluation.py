@@ -87,6 +87,8 @@ class Evaluation:
     def _run_one(self, selection: Selection) -> dict[str, Any]:
         task, split = selection.task, selection.split
         self._model.begin(task, split, selection.samples)
+        for line in self._model.notices:
+            self._notice(line)
         facts = self._determinants(selection)
         if self._settings.probe:
             heard = probe_samples(selection.samples, self._settings.probe, seed=self._settings.seed)

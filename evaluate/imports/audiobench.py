@@ -1,6 +1,7 @@
 """AudioBench: its predictions, or its scores where the texts stand in them.
 
-`log/<model>/<data set>.json` is a list of predictions, raw; references, once `answer`, are now `reference`, and questions, once `text`, `instruction`:
+`log/<model>/<data set>.json` is a list of predictions, raw; references are called `reference`, once `answer`, and
+questions `instruction`, once `text`:
 
     [{"instruction": "Transcribe the speech.", "reference": "He hoped …", "task_type": "ASR",
       "model_prediction": "he hoped …"}]

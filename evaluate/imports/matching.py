@@ -34,6 +34,11 @@ class Matched:
     differing: tuple[str, ...]  # ids of samples whose references in the log are not the corpus's
 
 
+def clip_names(paths: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of files without their folders and suffixes."""
+    return tuple(_components(path)[-1] for path in paths)
+
+
 def match_answers(answers: Sequence[LoggedAnswer], samples: Sequence[Sample], *, path: object, title: str) -> Matched:
     """Match the answers of a log to the samples of a whole split.
 
@@ -80,8 +85,10 @@ class _Matcher:
             return self._assigned(lambda one: [self.by_id[one.id]] if one.id in self.by_id else []), "id"
         if all(one.audio for one in self._answers):
             named = self._by_name()
-            if any(named[_stems(one.audio)] for one in self._answers if _stems(one.audio) in named):
-                return self._assigned(lambda one: self._of_clip(one, named.get(_stems(one.audio), []))), "audio file"
+            if any(named[clip_names(one.audio)] for one in self._answers if clip_names(one.audio) in named):
+                return self._assigned(
+                    lambda one: self._of_clip(one, named.get(clip_names(one.audio), []))
+                ), "audio file"
         if not any(one.references for one in self._answers):
             raise ManifestError(
                 f"{self._path}: its answers have no id, audio file or reference of {self._title}, by which they could "
@@ -142,7 +149,7 @@ class _Matcher:
         """Return the samples by the names of their files, and by their ids."""
         named: dict[tuple[str, ...], list[Sample]] = defaultdict(list)
         for sample in self._samples:
-            for key in {_stems(ref.path.as_posix() for ref in sample.audio), (sample.id,)}:
+            for key in {clip_names(ref.path.as_posix() for ref in sample.audio), (sample.id,)}:
                 named[key].append(sample)
         return named
 
@@ -226,10 +233,6 @@ def _components(path: str) -> list[str]:
     parts = [part for part in path.replace("\\", "/").split("/") if part]
     stem, dot, _ = parts[-1].rpartition(".") if parts else ("", "", "")
     return [*parts[:-1], stem if dot and stem else parts[-1]] if parts else [""]
-
-
-def _stems(paths: Iterable[str]) -> tuple[str, ...]:
-    return tuple(_components(path)[-1] for path in paths)
 
 
 def _shared_end(paths: tuple[str, ...], sample: Sample) -> int:
