@@ -13,7 +13,7 @@ from typing import Any
 from evaluate.answer_files import ReferenceRow, read_hypotheses, read_references
 from evaluate.answers import create_extractor
 from evaluate.errors import ManifestError, RequestError
-from evaluate.imports.base import ForeignLog
+from evaluate.imports.base import ForeignLog, LoggedAnswer
 from evaluate.imports.matching import clip_names
 from evaluate.metrics import create_metric
 from evaluate.metrics import registry as metric_registry
@@ -120,13 +120,18 @@ def score_foreign_log(
         _refuse_unwritable(samples, log.path)
     names = _names(log)
     truth = {
-        name: ReferenceRow(answer.references, question=answer.question)
+        # Answers about one recording are drawn together in the intervals.
+        name: ReferenceRow(answer.references, question=answer.question, groups=_recording(answer))
         for name, answer in zip(names, log.answers, strict=True)
     }
     answers = {name: answer.hypothesis for name, answer in zip(names, log.answers, strict=True)}
     scores = _score(log.path, truth, answers, metrics=metrics, given=given, options=options, samples=samples)
     origin = {"format": log.format_name, "part": log.part or None, "notices": list(log.notices)}
     return {"references": str(log.path), "predictions": str(log.path), **origin, **scores}
+
+
+def _recording(answer: LoggedAnswer) -> dict[str, str]:
+    return {"recording": "+".join(answer.audio)} if answer.audio else {}
 
 
 def _names(log: ForeignLog) -> list[str]:

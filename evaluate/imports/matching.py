@@ -185,18 +185,21 @@ class _Matcher:
         languages = {sample.answer_language or sample.language: sample for sample in self._samples}
         claims: dict[tuple[str, ...], list[LoggedAnswer]] = defaultdict(list)
         fitting: dict[tuple[str, ...], list[Sample]] = {}
+        known: dict[tuple[tuple[str, ...], str], tuple[str, ...]] = {}  # of labels there are few
         for answer in self._answers:
-            near = {
-                sample.id: sample
-                for text in answer.references[:1]
-                for of_language in languages.values()
-                for form in self._forms_of(text, of_language)
-                for sample in holders.get(form, [])
-                if self.agrees(answer, sample) and _same_question(answer, sample)
-            }
-            key = tuple(sorted(near))
-            claims[key].append(answer)
-            fitting[key] = [near[sample_id] for sample_id in key]
+            asked = (answer.references, answer.question)
+            if asked not in known:
+                near = {
+                    sample.id: sample
+                    for text in answer.references[:1]
+                    for of_language in languages.values()
+                    for form in self._forms_of(text, of_language)
+                    for sample in holders.get(form, [])
+                    if self.agrees(answer, sample) and _same_question(answer, sample)
+                }
+                known[asked] = tuple(sorted(near))
+                fitting[known[asked]] = [near[sample_id] for sample_id in known[asked]]
+            claims[known[asked]].append(answer)
         # As many answers as samples, and all the same: whichever is whose, nothing depends on it.
         alike = {
             key

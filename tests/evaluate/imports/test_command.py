@@ -37,6 +37,7 @@ def test_a_log_becomes_a_run_of_a_task(
     assert result.status == 0, result.stderr
     assert result.json["metrics"]["wer"]["value"] == pytest.approx(1 / 7)
     assert f"{name}: 3 answers are matched to librispeech:test-clean by " in result.stderr
+    assert result.json["model_log_format"] == name
     run_dir = Path(result.json["run_dir"])
     assert json.loads((run_dir / "run.json").read_text())["model_log_format"] == name
     lines = [json.loads(line) for line in (run_dir / "predictions.jsonl").read_text().splitlines()]
@@ -63,7 +64,10 @@ def test_eval_replays_a_log_too(otoscope: Command, librispeech: Path, write_log:
         (("FILE", "--format", "ultraeval", "--references", "r.jsonl"), "the log holds the references"),
         (("FILE", "--references", "r.jsonl", "--task", "librispeech"), "one of --task and --references"),
         (("FILE", "--format", "ultraeval", "--model-name", "x"), "--model-name is for a run of a task"),
-        (("FILE", "--format", "ultraval"), "unknown log format 'ultraval'; did you mean 'ultraeval'? All formats: lmms-"),
+        (
+            ("FILE", "--format", "ultraval"),
+            "unknown log format 'ultraval'; did you mean 'ultraeval'? All formats: lmms-",
+        ),
         (("FILE", "--format", "lmms-eval"), "expected lmms-eval's samples JSONL: doc_id, target, filtered_resps, …; "),
         (("FILE", "--format", "lmms-eval"), "--format ultraeval reads such a file"),
         (("FILE", "--format", "ultraeval", "--part", "tset"), "unknown part 'tset'; the log holds (unnamed) (3)"),
@@ -121,7 +125,9 @@ def test_parts_are_not_pooled_unasked(
     task = (*task, "--results-dir", tmp_path / "r")
     assert otoscope(*command, "--part", "test_clean", *task).status == 0
     stranger = otoscope(*command, "--part", "all", *task)
-    assert "audio '/x/55-66-0000.flac' is of no sample of librispeech:test-clean (1 such answers of 4)" in stranger.stderr
+    assert (
+        "audio '/x/55-66-0000.flac' is of no sample of librispeech:test-clean (1 such answers of 4)" in stranger.stderr
+    )
 
 
 def test_a_log_of_part_of_a_split_is_an_error_that_names_what_is_missing(
@@ -139,7 +145,9 @@ def test_what_a_log_does_not_tell_is_asked_for(otoscope: Command, write_log: Wri
     path = write_log("lmms-eval", lines)
     result = otoscope("score", "--format", "lmms-eval", path)
     assert "does not tell what it is scored by; name it with --metrics" in result.stderr
-    document = otoscope("score", "--format", "lmms-eval", path, "--metrics", "wer,cer", "--language", "en", "--json").json
+    document = otoscope(
+        "score", "--format", "lmms-eval", path, "--metrics", "wer,cer", "--language", "en", "--json"
+    ).json
     assert list(document["metrics"]) == ["wer", "cer"]
 
 

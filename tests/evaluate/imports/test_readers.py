@@ -252,7 +252,7 @@ def test_open_asr_joins_chunks(read: Read) -> None:
         }
 
     log = read("open-asr", [chunk(1, " talk"), chunk(0, "the whole "), chunk(0, None, "other")])
-    assert [one.hypothesis for one in log.answers][0] == "the whole talk"
+    assert log.answers[0].hypothesis == "the whole talk"
     assert isinstance(log.answers[1].hypothesis, Failure)
     assert "3 chunks are joined into 2 recordings" in told(log)
     with pytest.raises(ManifestError, match="chunk 0 of 'talk' is missing"):
