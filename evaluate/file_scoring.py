@@ -13,7 +13,7 @@ from typing import Any
 from evaluate.answer_files import ReferenceRow, read_hypotheses, read_references
 from evaluate.answers import create_extractor
 from evaluate.errors import ManifestError, RequestError
-from evaluate.imports.base import ForeignLog, LoggedAnswer
+from evaluate.imports.base import ForeignLog
 from evaluate.imports.matching import clip_names
 from evaluate.metrics import create_metric
 from evaluate.metrics import registry as metric_registry
@@ -120,9 +120,8 @@ def score_foreign_log(
         _refuse_unwritable(samples, log.path)
     names = _names(log)
     truth = {
-        # Answers about one recording are drawn together in the intervals.
-        name: ReferenceRow(answer.references, question=answer.question, groups=_recording(answer))
-        for name, answer in zip(names, log.answers, strict=True)
+        name: ReferenceRow(answer.references, question=answer.question, groups=groups)
+        for name, answer, groups in zip(names, log.answers, _recordings(log), strict=True)
     }
     answers = {name: answer.hypothesis for name, answer in zip(names, log.answers, strict=True)}
     scores = _score(log.path, truth, answers, metrics=metrics, given=given, options=options, samples=samples)
@@ -130,8 +129,11 @@ def score_foreign_log(
     return {"references": str(log.path), "predictions": str(log.path), **origin, **scores}
 
 
-def _recording(answer: LoggedAnswer) -> dict[str, str]:
-    return {"recording": "+".join(answer.audio)} if answer.audio else {}
+def _recordings(log: ForeignLog) -> list[dict[str, str]]:
+    """Return the recording of each answer as its group where some share one, so that intervals draw them together."""
+    named = ["+".join(answer.audio) for answer in log.answers]
+    is_shared = max(Counter(filter(None, named)).values(), default=1) > 1
+    return [{"recording": name} if is_shared and name else {} for name in named]
 
 
 def _names(log: ForeignLog) -> list[str]:

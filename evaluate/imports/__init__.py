@@ -43,5 +43,5 @@ def _hint(document: Document) -> str:
     first = document.first
     if {"id", "hypothesis"} <= first.keys() and document.shape == "lines":
         return "; this looks like a predictions file of Otoscope's own form: leave --format out"
-    fitting = [name for name in registry.names() if registry.get(name)().fits(document)]
+    fitting = [name for name in BUILTIN if registry.get(name)().fits(document)]
     return f"; --format {' or '.join(fitting)} reads such a file" if fitting else ""

@@ -15,6 +15,7 @@ Source: EvolvingLMMs-Lab/lmms-eval, `lmms_eval/evaluator.py` at 03cbb1f and `log
 """
 
 import ast
+import warnings
 from typing import Any
 
 from evaluate.errors import ManifestError
@@ -112,13 +113,20 @@ def _is_other_filter(first: dict[str, Any], other: dict[str, Any]) -> bool:
 def _target(where: str, record: dict[str, Any]) -> tuple[str, ...]:
     target = record.get("target")
     if isinstance(target, str) and target.startswith("[") and target.endswith("]") and len(target) < _LONGEST_LIST:
-        try:
-            parsed = ast.literal_eval(target)
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            parsed = None
+        parsed = _literal(target)
         if isinstance(parsed, list) and parsed and all(isinstance(one, str) for one in parsed):
             return tuple(parsed)
     return references_of(where, "target", target) if "target" in record else (text_field(where, record, "target"),)
+
+
+def _literal(text: str) -> Any:
+    """Return the value that Python would write so, None where there is none; nothing is run."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of odd escapes in a text that is no list
+        try:
+            return ast.literal_eval(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            return None
 
 
 def _question(record: dict[str, Any]) -> str:

@@ -159,3 +159,48 @@ def test_samples_are_named_by_what_the_log_has(otoscope: Command, write_log: Wri
     path = write_log("audiobench")
     result = otoscope("score", "--format", "audiobench", path, "--samples", path)
     assert "is one of the files that are read" in result.stderr
+
+
+def test_answers_on_one_recording_are_drawn_together(otoscope: Command, write_log: Write, records: Records) -> None:
+    lines = records("kimi-evalkit")
+    alone = otoscope("score", "--format", "kimi-evalkit", write_log("kimi-evalkit", lines), "--json").json
+    assert "recording" not in alone["metrics"]["wer"]["by"]
+    lines[1]["audio_path"] = lines[0]["audio_path"]
+    shared = otoscope("score", "--format", "kimi-evalkit", write_log("kimi-evalkit", lines), "--json").json
+    assert shared["metrics"]["wer"]["ci_method"]["unit"] == "recording"
+
+
+def test_failed_samples_of_a_log_exit_3(otoscope: Command, write_log: Write, records: Records) -> None:
+    lines = records("kimi-evalkit")
+    lines[0] |= {"prediction": "null", "real_prompt": ""}
+    path = write_log("kimi-evalkit", lines)
+    result = otoscope("score", "--format", "kimi-evalkit", path, "--json")
+    assert (result.status, result.json["n_failed"]) == (3, 1)
+    assert result.json["metrics"]["wer"]["value"] == pytest.approx(3 / 7)  # its two words are deleted
+    assert otoscope("score", "--format", "kimi-evalkit", path, "--allow-failures", 1).status == 0
+
+
+def test_answers_without_a_reference_need_a_task(
+    otoscope: Command, librispeech: Path, write_log: Write, records: Records, tmp_path: Path
+) -> None:
+    lines = [line for line in records("ultraeval") if line["id"] != 1]
+    path = write_log("ultraeval", [*lines, {"type": "error", "id": 1, "data": {"info": "RuntimeError: boom"}}])
+    alone = otoscope("score", "--format", "ultraeval", path)
+    assert alone.status == 2
+    assert "the log has no reference for 1 of 3 answers, this the first; score it as a run of its task" in alone.stderr
+    task = ("--task", "librispeech:test-clean", "--model-name", "x", "--data-dir", librispeech)
+    result = otoscope("score", "--format", "ultraeval", path, *task, "--results-dir", tmp_path / "r", "--json")
+    assert (result.status, result.json["n_failed"]) == (3, 1)
+    assert "by position" in result.stderr  # the failed sample has no prompt, and so no file, in this log
+
+
+def test_texts_that_another_normaliser_left_are_scored_as_they_stand(otoscope: Command, write_log: Write) -> None:
+    path = write_log("open-asr", [{"audio_filepath": "sample_0", "text": "mister x", "pred_text": "mr x"}])
+    command = ("score", "--format", "open-asr", path)
+    plain = otoscope(*command, "--json").json["metrics"]["wer"]
+    assert (plain["value"], plain["signature"].split("|")[1]) == (0.5, "norm:none@1")
+    for more in (("--language", "en"), ("--normalizer", "whisper-en")):
+        again = otoscope(*command, *more, "--json").json["metrics"]["wer"]
+        assert (again["value"], again["signature"].split("|")[1]) == (0, "norm:whisper-en@1")
+    kept = otoscope("score", "--format", "qwen-audio", write_log("qwen-audio"), "--protocol", "qwen-audio", "--json")
+    assert "qwen-audio" in kept.json["metrics"]["wer"]["signature"]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from evaluate.errors import ManifestError, RequestError
 from evaluate.imports import BUILTIN, read_log
 from evaluate.imports.document import load_document
+from evaluate.jsonl import shown
 
 Command = Callable[..., Any]
 Write = Callable[..., Path]
@@ -118,3 +119,10 @@ def test_any_value_in_any_field_is_read_or_refused(
     except RequestError as error:
         refused = str(error)
     assert not refused or str(path) in refused
+
+
+def test_a_value_that_is_nested_too_deeply_is_named_by_its_type() -> None:
+    value: list[Any] = []
+    for _ in range(100_000):
+        value = [value]
+    assert shown(value) == "a deeply nested list"

@@ -43,10 +43,10 @@ def test_lmms_eval_keeps_what_the_model_said_before_filters(read: Read, records:
 def test_lmms_eval_reads_a_list_that_python_wrote_as_text(read: Read, records: Records) -> None:
     lines = records("lmms-eval")
     lines[0]["target"] = "['a bell', \"it's a bell\"]"
-    lines[1]["target"] = "[not a list]"
+    lines[1]["target"] = r"['\d', __import__('os')]"
     lines[2]["target"] = "[" * 5000 + "]" * 5000
     targets = [one.references for one in read("lmms-eval", lines).answers]
-    assert targets == [("a bell", "it's a bell"), ("[not a list]",), (lines[2]["target"],)]
+    assert targets == [("a bell", "it's a bell"), (lines[1]["target"],), (lines[2]["target"],)]
 
 
 def test_lmms_eval_counts_an_answer_once_whatever_the_filters(read: Read, records: Records) -> None:
