@@ -94,6 +94,8 @@ class Evaluation:
     def _run_one(self, selection: Selection) -> dict[str, Any]:
         task, split = selection.task, selection.split
         self._model.begin(task, split, selection.samples)
+        for line in self._model.notices:
+            self._notice(line)
         facts = self._determinants(selection)
         if self._settings.probe:
             heard = probe_samples(selection.samples, self._settings.probe, seed=self._settings.seed)
@@ -273,6 +275,8 @@ class Evaluation:
 
     def _score(self, run: RunDirectory, record: dict[str, Any], selection: Selection) -> dict[str, Any]:
         judged = replace(selection.split, samples=selection.samples)
+        log_keys = ("model_log_format", "model_log_part")  # where the answers are from another program's log
+        origin: dict[str, Any] = {key: record[key] for key in log_keys if key in record}
         scores = {
             "schema": SCHEMA,
             "task": record["task"],
@@ -281,6 +285,7 @@ class Evaluation:
             "model": record["model"],
             "model_revision": record.get("model_revision"),
             "model_dtype": record.get("model_dtype"),
+            **origin,
             "model_arguments": record["model_arguments"],
             "generation": self._changed_options(selection.task, record["generation"]),
             "run_id": record["run_id"],

@@ -1,7 +1,11 @@
-"""Scoring two files, references and predictions, where there is no task to say how and no run to leave."""
+"""Scoring without a task to say how and without a run to leave.
 
+Either two files, references and predictions, or the log of another program, which holds both.
+"""
+
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,6 +13,8 @@ from typing import Any
 from evaluate.answer_files import ReferenceRow, read_hypotheses, read_references
 from evaluate.answers import create_extractor
 from evaluate.errors import ManifestError, RequestError
+from evaluate.imports.base import ForeignLog
+from evaluate.imports.matching import clip_names
 from evaluate.metrics import create_metric
 from evaluate.metrics import registry as metric_registry
 from evaluate.metrics.base import Judged, Metric, MetricSettings
@@ -66,9 +72,90 @@ def score_files(
     for sample_id in answers:
         if sample_id not in truth:
             raise ManifestError(f"{predictions}: id {sample_id!r} is unknown, it is not in {references}")
-    options.refuse_idle(metrics)
     if samples is not None:
         _refuse_unwritable(samples, references, predictions)
+    files = {"references": str(references), "predictions": str(predictions)}
+    return files | _score(references, truth, answers, metrics=metrics, given=given, options=options, samples=samples)
+
+
+def score_foreign_log(
+    log: ForeignLog,
+    *,
+    metrics: Sequence[str],
+    given: GivenSettings,
+    options: ScoringOptions,
+    samples: Path | None = None,
+) -> dict[str, Any]:
+    """Score the answers of another program's log against the references in it; no task, no run.
+
+    Args:
+        log: One part of it.
+        metrics: Names of metrics; (): those that the log is for.
+        given: What a task would say; what is not given is taken from the log.
+        options: What the user says.
+        samples: Where to write a line per sample; None: nowhere.
+
+    Returns:
+        A scores document without task, split and model, with `format`, `part` and `notices`: what was not mapped.
+
+    Raises:
+        RequestError: The log does not tell what it is for, or names no reference of a sample.
+    """
+    metrics = metrics or log.metrics
+    if not metrics:
+        raise RequestError(
+            f"{log.path}: does not tell what it is scored by; name it with --metrics, e.g. wer or accuracy, "
+            "see otoscope metrics"
+        )
+    bare = [answer for answer in log.answers if not answer.references]
+    if bare:
+        raise ManifestError(
+            f"{bare[0].where}: the log has no reference for {len(bare)} of {len(log.answers)} answers, this the first; "
+            "score it as a run of its task, with --task and --model-name"
+        )
+    if given.language is None:
+        by_log = None if given.protocol else log.normalizer
+        given = replace(given, language=log.language or None, normalizer=given.normalizer or by_log)
+    if samples is not None:
+        _refuse_unwritable(samples, log.path)
+    names = _names(log)
+    truth = {
+        name: ReferenceRow(answer.references, question=answer.question, groups=groups)
+        for name, answer, groups in zip(names, log.answers, _recordings(log), strict=True)
+    }
+    answers = {name: answer.hypothesis for name, answer in zip(names, log.answers, strict=True)}
+    scores = _score(log.path, truth, answers, metrics=metrics, given=given, options=options, samples=samples)
+    origin = {"format": log.format_name, "part": log.part or None, "notices": list(log.notices)}
+    return {"references": str(log.path), "predictions": str(log.path), **origin, **scores}
+
+
+def _recordings(log: ForeignLog) -> list[dict[str, str]]:
+    """Return the recording of each answer as its group where some share one, so that intervals draw them together."""
+    named = ["+".join(answer.audio) for answer in log.answers]
+    is_shared = max(Counter(filter(None, named)).values(), default=1) > 1
+    return [{"recording": name} if is_shared and name else {} for name in named]
+
+
+def _names(log: ForeignLog) -> list[str]:
+    """Return what tells the samples of a log apart: id, file name or place."""
+    stems = ["+".join(clip_names(answer.audio)) for answer in log.answers]
+    for names in ([answer.id for answer in log.answers], stems):
+        if all(names) and max(Counter(names).values()) == 1:
+            return names
+    return [str(number) for number in range(len(log.answers))]
+
+
+def _score(
+    references: Path,
+    truth: Mapping[str, ReferenceRow],
+    answers: Mapping[str, str | Failure],
+    *,
+    metrics: Sequence[str],
+    given: GivenSettings,
+    options: ScoringOptions,
+    samples: Path | None,
+) -> dict[str, Any]:
+    options.refuse_idle(metrics)
     language = _language_of_file(references, truth, given)
     kinds: dict[str, type[Metric]] = {name: metric_registry.get(name) for name in metrics}
     if given.extractor:
@@ -107,8 +194,6 @@ def score_files(
         "task": None,
         "split": None,
         "model": None,
-        "references": str(references),
-        "predictions": str(predictions),
         "primary": scorers[0].name,
         **score_rows(
             scorers,

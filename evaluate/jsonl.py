@@ -108,5 +108,8 @@ def refuse_doubled(seen: dict[str, str], sample_id: str, where: str) -> None:
 
 def shown(value: Any) -> str:
     """Return a value for a message, cut short."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except RecursionError:  # read where the stack was not as deep
+        text = f"a deeply nested {type(value).__name__}"
     return text if len(text) <= 60 else text[:57] + "..."

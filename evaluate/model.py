@@ -19,6 +19,7 @@ class ModelAdapter(ABC):
 
     name: str  # as it stands in results and the leaderboard
     description = ""  # in a list of models; "": the first line of its module
+    notices: Sequence[str] = ()  # what people should be told of its answers to the split that it has begun
     source_hash = ""  # of the Python file that a user's own adapter comes from: an edited file is another model
     sample_rate_hz: int | None = 16_000  # of the waveforms it wants; None: it does not hear, nothing is decoded
     answers_singly = False  # True: each output is of its own request and logged as it comes, before its batch is done

@@ -1,11 +1,17 @@
-"""Replays the answers of an outside system, or of an earlier run, from a JSONL file of `{"id", "hypothesis"}`."""
+"""Replays the answers of an outside system, or of an earlier run, from a JSONL file of `{"id", "hypothesis"}`.
+
+With `format`, from the log of another evaluation program: see `evaluate.imports`.
+"""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from evaluate.answer_files import read_hypotheses
-from evaluate.errors import ManifestError
+from evaluate.errors import ManifestError, RequestError
+from evaluate.imports import read_log
+from evaluate.imports.base import ForeignLog, choose_part
+from evaluate.imports.matching import clip_names, match_answers
 from evaluate.model import ModelAdapter
 from evaluate.results import digest
 from evaluate.task import Split, Task
@@ -18,16 +24,31 @@ class Predictions(ModelAdapter):
     Args:
         where: The file.
         name: What the system is called in results; default: the spec.
+        format: Program whose log the file is, e.g. lmms-eval; default: none, it has this project's own form.
+        part: The part of such a log that is meant, where it holds several.
+
+    Raises:
+        RequestError: There is no such format or part, or the file is not what it should be.
     """
 
     sample_rate_hz = None
 
-    def __init__(self, where: str, *, name: str = "") -> None:
+    def __init__(self, where: str, *, name: str = "", format: str = "", part: str = "") -> None:
         self._path = Path(where)
-        self._hypotheses = read_hypotheses(self._path)
+        self._log: ForeignLog | None = None
+        self._hypotheses: dict[str, str | Failure] = {}
+        if format:
+            self._log = choose_part(read_log(self._path, str(format)), str(part) or None)
+        elif part:
+            raise RequestError("part chooses among those of another program's log; name its format, or leave part out")
+        else:
+            self._hypotheses = read_hypotheses(self._path)
         self.name = str(name) or f"predictions:{self._path.name}"
 
     def identity(self) -> dict[str, Any]:
+        if self._log is not None:
+            logged = [[one.id, list(one.audio), one.index, *_content(one.hypothesis)] for one in self._log.answers]
+            return {"answers": digest(logged)[:16], "log_format": self._log.format_name, "log_part": self._log.part}
         content = {
             sample_id: text if isinstance(text, str) else [text.type, text.message]
             for sample_id, text in self._hypotheses.items()
@@ -36,9 +57,13 @@ class Predictions(ModelAdapter):
 
     @property
     def answered(self) -> frozenset[str]:
+        if self._log is not None:
+            return frozenset(name for one in self._log.answers for name in (one.id, *clip_names(one.audio)))
         return frozenset(self._hypotheses)
 
     def begin(self, task: Task, split: Split, asked: Sequence[Sample]) -> None:
+        if self._log is not None:
+            self._match(self._log, task, split)
         ids = {sample.id for sample in split.samples}
         missing = [sample.id for sample in asked if sample.id not in self._hypotheses]
         unknown = [sample_id for sample_id in self._hypotheses if sample_id not in ids]
@@ -49,6 +74,20 @@ class Predictions(ModelAdapter):
                     f"({len(wrong)} such ids); expected exactly the split's {len(ids)} ids"
                 )
 
+    def _match(self, log: ForeignLog, task: Task, split: Split) -> None:
+        title = f"{task.name}:{split.name}"
+        matched = match_answers(log.answers, split.samples, path=log.path, title=title)
+        self._hypotheses = {sample_id: answer.hypothesis for sample_id, answer in matched.answers.items()}
+        self.notices = [
+            *(f"{log.format_name}: {line}" for line in log.notices),
+            f"{log.format_name}: {len(matched.answers)} answers are matched to {title} by {matched.how}",
+        ]
+        if matched.differing:
+            self.notices.append(
+                f"{log.format_name}: of {len(matched.differing)} samples the log has another reference than the "
+                f"corpus, the first {matched.differing[0]!r}; the corpus's counts"
+            )
+
     def generate(self, batch: Sequence[Request], options: GenerationOptions) -> Iterable[Output]:
         for request in batch:
             answer = self._hypotheses[request.sample.id]
@@ -56,3 +95,7 @@ class Predictions(ModelAdapter):
                 yield Output(request.sample.id, error=answer)
             else:
                 yield Output(request.sample.id, text=answer)
+
+
+def _content(hypothesis: str | Failure) -> list[str]:
+    return [hypothesis] if isinstance(hypothesis, str) else [hypothesis.type, hypothesis.message]
