@@ -194,7 +194,11 @@ def cli() -> None:
 @click.option("--model-arg", "model_arguments", multiple=True, callback=_parse_pairs, help="KEY=VALUE for the model.")
 @click.option("--gen", "generation", multiple=True, callback=_parse_pairs, help="KEY=VALUE for generation.")
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="For sampling and for intervals."
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="For sampling, intervals and baseline:random.",
 )
 @_PTB
 @_SPICE_SCORES
@@ -272,7 +276,11 @@ def eval_command(
         probe=probe or "",
     )
     model = create_model(
-        DEFAULT if model_spec is None else model_spec, device=device, dtype=dtype, arguments=model_arguments
+        DEFAULT if model_spec is None else model_spec,
+        device=device,
+        dtype=dtype,
+        arguments=model_arguments,
+        seed=seed,
     )
     source = SelectionSettings(
         data_dir,

@@ -215,7 +215,8 @@ class Evaluation:
             if not self._is_loaded:
                 self._model.load()
                 self._is_loaded = True
-            session = self._new_session()
+            prepared = self._model.prepare(self._notice)
+            session = self._new_session() | ({"prepared": prepared} if prepared else {})
             record["sessions"].append(session)
             write_json(run.run_json, record)
             return self._run_session(run, record, session, rest)

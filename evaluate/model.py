@@ -1,7 +1,7 @@
 """What the runner needs of a model: a name, what identifies it, and text for a batch of requests."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from evaluate.types import GenerationOptions, Output, Request, Sample
@@ -64,6 +64,17 @@ class ModelAdapter(ABC):
         Raises:
             RequestError: The model cannot answer this split.
         """
+
+    def prepare(self, notice: Callable[[str], None]) -> dict[str, Any]:
+        """Get ready for the split that `begin` named, e.g. learn something; only if a sample of it is left to evaluate.
+
+        Args:
+            notice: Gets what people should know, a line at a time.
+
+        Returns:
+            What to keep of it in run.json, {} for nothing.
+        """
+        return {}
 
     def padded_seconds(self, duration_s: float) -> float:
         """Return how much audio a clip costs in a batch, in seconds, before padding to its longest neighbour."""
