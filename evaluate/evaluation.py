@@ -216,7 +216,9 @@ class Evaluation:
                 self._model.load()
                 self._is_loaded = True
             prepared = self._model.prepare(self._notice)
-            session = self._new_session() | ({"prepared": prepared} if prepared else {})
+            options = GenerationOptions(**record["generation"])
+            session = self._new_session() | {"token_limit": self._model.token_limit(options)}
+            session |= {"prepared": prepared} if prepared else {}
             record["sessions"].append(session)
             write_json(run.run_json, record)
             return self._run_session(run, record, session, rest)

@@ -80,6 +80,13 @@ class ModelAdapter(ABC):
         """Return how much audio a clip costs in a batch, in seconds, before padding to its longest neighbour."""
         return duration_s
 
+    def token_limit(self, options: GenerationOptions) -> int | None:
+        """Return how many new tokens an answer may have, also where the options leave that to the model; for run.json.
+
+        Asked after `load`. None: the model has no such limit, or does not know it.
+        """
+        return options.max_new_tokens
+
     @abstractmethod
     def generate(self, batch: Sequence[Request], options: GenerationOptions) -> Iterable[Output]:
         """Return one output per request, in any order, with the text as the model gave it.

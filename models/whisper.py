@@ -1,9 +1,10 @@
 """Whisper: any checkpoint of the architecture in Hugging Face format, from a folder or the hub.
 
 Language and task are always set from the task: left to guess, multilingual checkpoints skip tokens and loop on current
-transformers releases. Everything else is the checkpoint's own: its suppress lists, its length limit. Decoding is greedy
-unless asked otherwise, without timestamps for clips of up to 30 s; a longer recording is transcribed whole, window
-after window, which needs timestamps and goes one recording at a time. There `max_new_tokens` limits each window.
+transformers releases. Its suppress lists and its length limit are the checkpoint's own; whatever else its configuration
+says of decoding is not heeded. That is greedy unless asked otherwise, without timestamps for clips of up to 30 s; a
+longer recording is transcribed whole, window after window, which needs timestamps and goes one recording at a time.
+There `max_new_tokens` limits each window.
 
 Source: Radford et al. 2022, "Robust Speech Recognition via Large-Scale Weak Supervision".
 """
@@ -23,6 +24,14 @@ from models.checkpoint import Checkpoint, check_dtype, resolve_device
 WINDOW_S = 30.0
 SAMPLE_RATE_HZ = 16_000
 WINDOW_FRAMES = int(WINDOW_S * SAMPLE_RATE_HZ)
+# What a checkpoint's generation_config.json may say of decoding, and is not asked: what was used stands in run.json.
+_DECODING_SETTINGS = (
+    *("do_sample", "num_beams", "num_beam_groups", "num_return_sequences", "early_stopping", "diversity_penalty"),
+    *("temperature", "top_k", "top_p", "min_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff", "penalty_alpha"),
+    *("repetition_penalty", "encoder_repetition_penalty", "no_repeat_ngram_size", "encoder_no_repeat_ngram_size"),
+    *("length_penalty", "exponential_decay_length_penalty", "min_length", "min_new_tokens", "max_time", "stop_strings"),
+    *("guidance_scale", "dola_layers", "sequence_bias", "bad_words_ids", "prompt_lookup_num_tokens"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +140,16 @@ class Whisper(ModelAdapter):
                 f"{where}: {len(missing)} weights are missing, first {missing[0]!r}; they would be random, get it again"
             )
         try:
+            for setting in _DECODING_SETTINGS:
+                setattr(model.generation_config, setting, None)
             self._model = model.to(self.device).eval()
         except (RuntimeError, AssertionError) as error:  # an absent device, or one without room
             reason = " ".join(str(error).split())[:300]
             raise ModelLoadError(f"{where}: the checkpoint does not fit on {self.device} ({reason})") from error
+
+    def token_limit(self, options: GenerationOptions) -> int:
+        room = self._room_for_new_tokens()
+        return min(options.max_new_tokens or room, room)
 
     def padded_seconds(self, duration_s: float) -> float:
         return max(duration_s, WINDOW_S)  # every clip is padded to a whole window
@@ -173,7 +188,7 @@ class Whisper(ModelAdapter):
             **self._limit(options),
             **_decoding(options),
         )  # (batch, new tokens), padded with the end token
-        limit = min(options.max_new_tokens or self._room_for_new_tokens(), self._room_for_new_tokens())
+        limit = self.token_limit(options)
         for request, row in zip(batch, ids, strict=True):
             num_new = int((row != self._model.generation_config.eos_token_id).sum())
             text = self._processor.decode(row, skip_special_tokens=True)
@@ -206,9 +221,7 @@ class Whisper(ModelAdapter):
 
     def _limit(self, options: GenerationOptions) -> dict[str, int]:
         """Return the token limit, no larger than what the decoder has positions for; by default the checkpoint's."""
-        if options.max_new_tokens is None:
-            return {}
-        return {"max_new_tokens": min(options.max_new_tokens, self._room_for_new_tokens())}
+        return {} if options.max_new_tokens is None else {"max_new_tokens": self.token_limit(options)}
 
     def _room_for_new_tokens(self) -> int:
         # Start, language, task and "no timestamps" stand before the first new token; English-only has two of them.
@@ -229,7 +242,8 @@ def _decoding(options: GenerationOptions) -> dict[str, Any]:
     """Return the options as `generate` of transformers names them; greedy, whatever the checkpoint's own say."""
     chosen: dict[str, Any] = {"num_beams": options.num_beams, "do_sample": options.temperature > 0}
     if options.temperature > 0:
-        chosen |= {"temperature": options.temperature, "top_p": options.top_p}
+        # By itself transformers draws from the 50 likeliest tokens only, which no option here says.
+        chosen |= {"temperature": options.temperature, "top_p": options.top_p, "top_k": 0}
     if options.min_new_tokens > 0:
         chosen["min_new_tokens"] = options.min_new_tokens
     if options.repetition_penalty != 1.0:

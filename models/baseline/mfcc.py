@@ -5,6 +5,7 @@ regression (L2, C = 1, solver lbfgs), which draws nothing at random. Only featur
 split may be of any length; none are kept on disk, a broken-off run learns anew before it goes on.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -23,7 +24,7 @@ from models.baseline.features import RECIPE, SAMPLE_RATE_HZ, clip_features
 from models.baseline.floors import Floor, asks_for_letter, say
 
 MAX_ITERATIONS = 2_000
-NUM_THREADS = 2
+NUM_THREADS = min(8, os.cpu_count() or 1)
 _AT_ONCE = 256  # clips under way or waiting to be collected
 
 
