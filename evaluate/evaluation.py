@@ -288,6 +288,8 @@ class Evaluation:
             **self._probe_facts(),
             **score_log(selection.task, judged, run, replace(self._settings.scoring, seed=self._settings.seed)),
         }
+        if self._model.answers_alike:
+            scores.pop("same_answers", None)
         write_json(run.scores, scores)
         with suppress(OSError):  # a cache that cannot be written: whoever asks for the page hears of it
             ensure_page_data(run)

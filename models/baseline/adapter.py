@@ -50,6 +50,7 @@ class Baseline(ModelAdapter):
         }
         self._floor = floors[where]()
         self.sample_rate_hz = self._floor.sample_rate_hz
+        self.answers_alike = where in ("empty", "constant", "majority")
 
     def identity(self) -> dict[str, Any]:
         return self._floor.identity()

@@ -166,3 +166,24 @@ def test_the_command_s_seed_is_that_of_random_and_a_resumed_run_draws_the_same(
     log = Path(run_dir, "predictions.jsonl")
     log.write_text("".join(log.read_text().splitlines(keepends=True)[:2]))
     assert hypotheses() == (run_dir, drawn)
+
+
+@pytest.mark.parametrize("kind", ["majority", "constant", "empty"])
+def test_nobody_is_told_that_a_floor_of_one_answer_answers_alike(otoscope: Command, tmp_path: Path, kind: str) -> None:
+    text = ("--model-arg", "text=cough") if kind == "constant" else ()
+    where = ("--results-dir", tmp_path, "--model", f"baseline:{kind}", *text)
+    result = otoscope("eval", "--task", "vocalsound:sample", *where)
+    assert result.status == 0
+    assert "are the same" not in result.stdout
+
+
+def test_floors_stand_in_the_report_beside_models(otoscope: Command, tmp_path: Path) -> None:
+    for model in ("baseline:majority", "baseline:random", "nano"):
+        tasks = "vocalsound:sample,tut2017:sample,meld:sample"
+        assert otoscope("eval", "--task", tasks, "--limit", 4, "--model", model, "--results-dir", tmp_path).status == 0
+    assert otoscope("report", "--results-dir", tmp_path).status == 0
+    radar = (tmp_path / "report" / "radar.svg").read_text()
+    leaderboard = (tmp_path / "report" / "leaderboard.md").read_text()
+    for name in ("baseline:majority", "baseline:random", "nano"):
+        assert f"| {name} | " in leaderboard
+        assert name in radar
