@@ -20,6 +20,7 @@ class ModelAdapter(ABC):
     name: str  # as it stands in results and the leaderboard
     description = ""  # in a list of models; "": the first line of its module
     source_hash = ""  # of the Python file that a user's own adapter comes from: an edited file is another model
+    takes_seed = False  # whether --seed fills its parameter `seed`; it must then stand in `identity`
     answers_alike = False  # whether one answer to most samples is what it is for, and nobody need be told
     sample_rate_hz: int | None = 16_000  # of the waveforms it wants; None: it does not hear, nothing is decoded
 

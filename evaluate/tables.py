@@ -108,10 +108,11 @@ def print_note(line: str) -> None:
 def _notes(document: dict[str, Any]) -> Iterator[str]:
     """Yield what a reader of the table should know, beside what it shows."""
     of = f"{document['task']}:{document['split']}: " if document["task"] else ""
-    if probe := document.get("probe"):
+    probe = document.get("probe")
+    if probe:
         yield f"{of}PROBE, audio replaced ({probe}): no score of the model; otoscope report shows the gap"
     if same := describe_same_answers(document):
-        yield f"{of}{same}; does the model listen? --probe silence tells"
+        yield f"{of}{same}" + ("" if probe else "; does the model listen? --probe silence tells")
     if cut := describe_truncated(document):
         yield f"{of}{cut}" + ("" if document.get("protocol") else "; --gen max_new_tokens=N sets another")
     if policy := document.get("clip_policy"):

@@ -50,7 +50,7 @@ def create_model(spec: str, *, device: str, dtype: str, arguments: Mapping[str, 
         device: "auto", "cpu", "cuda", "cuda:1", …
         dtype: "auto", "float32", "float16" or "bfloat16".
         arguments: The adapter's own settings by name, as typed.
-        seed: Of an adapter that draws at random where no text is generated; a setting of that name goes before it.
+        seed: For an adapter that asks for it (`takes_seed`); a setting of that name goes before it.
 
     Raises:
         RequestError: No such name, file or setting.
@@ -74,7 +74,7 @@ def create_model(spec: str, *, device: str, dtype: str, arguments: Mapping[str, 
     for name, value in (("device", device), ("dtype", dtype)):
         if name in accepted:
             settings[name] = value
-    if "seed" in accepted:
+    if adapter_class.takes_seed:
         settings.setdefault("seed", seed)
     adapter: ModelAdapter = adapter_class(where, **settings)
     if family.endswith(".py"):

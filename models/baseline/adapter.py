@@ -29,6 +29,8 @@ class Baseline(ModelAdapter):
         train_split: Of mfcc: the split to learn from; "": the one that the task names.
     """
 
+    takes_seed = True
+
     def __init__(self, where: str, *, seed: int = 0, text: str | None = None, train_split: str = "") -> None:
         if where not in KINDS:
             raise unknown_name("baseline", where, KINDS, listing=f"baselines: {', '.join(KINDS)}")

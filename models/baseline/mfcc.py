@@ -66,6 +66,10 @@ class Mfcc(Floor):
                 f"it learns from the split {wanted!r}, which is not here ({_listed(here)}); get it, or name another "
                 "with --model-arg train_split=NAME"
             )
+        try:
+            task.read_split(wanted)
+        except RequestError as error:
+            return f"it learns from the split {wanted!r}: {error}"
         return None
 
     def load(self) -> None:
@@ -158,13 +162,15 @@ class Mfcc(Floor):
                 f"{self._name}: of {self._title} clips of {len(set(labels))} labels could be read, expected 2 or more"
             )
         self._classifier = _fit(features[is_known], labels)
+        num_iterations = int(self._classifier[-1].n_iter_.max())
+        if num_iterations >= MAX_ITERATIONS:
+            notice(f"{self._name}: learning from {self._title} was stopped after {num_iterations} iterations")
         return {
             "train_split": self._title,
             "num_samples": len(samples),
             "num_failed": len(failed),
             "num_labels": len(set(labels)),
-            "num_iterations": int(self._classifier[-1].n_iter_.max()),
-            "max_iterations": MAX_ITERATIONS,
+            "num_iterations": num_iterations,
         }
 
 
@@ -178,7 +184,7 @@ def _fit(features: NDArray[np.float32], labels: NDArray[np.str_]) -> Any:
 
     classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=MAX_ITERATIONS))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # how many iterations it took stands in the record
+        warnings.simplefilter("ignore", ConvergenceWarning)  # whoever runs it is told in one line
         return classifier.fit(features.astype(np.float64), labels)
 
 
