@@ -201,7 +201,11 @@ def cli() -> None:
 @click.option("--model-arg", "model_arguments", multiple=True, callback=_parse_pairs, help="KEY=VALUE for the model.")
 @click.option("--gen", "generation", multiple=True, callback=_parse_pairs, help="KEY=VALUE for generation.")
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="For sampling and for intervals."
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="For sampling, intervals and baseline:random.",
 )
 @_PTB
 @_SPICE_SCORES
@@ -285,7 +289,11 @@ def eval_command(
         raise RequestError(f"--device {device} and --devices {devices} both say where; leave one out")
     named = parse_devices(devices) if devices is not None else [device]
     create = partial(
-        create_model, DEFAULT if model_spec is None else model_spec, dtype=dtype, arguments=model_arguments
+        create_model,
+        DEFAULT if model_spec is None else model_spec,
+        dtype=dtype,
+        arguments=model_arguments,
+        seed=seed,
     )
     model = create(device=named[0])
     copies = [(name, partial(create, device=name)) for name in named]

@@ -1,8 +1,8 @@
 """Where a model runs: in this process, or as several copies elsewhere. The runner gets copies that are ready."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from evaluate.model import ModelAdapter
 from evaluate.types import Sample
@@ -32,8 +32,11 @@ class Engine(ABC):
             ModelLoadError: A checkpoint is missing, damaged or does not fit.
         """
 
-    def begin(self, task: "Task", split: "Split", asked: Sequence[Sample]) -> None:
-        """Tell every copy which split comes next, see `ModelAdapter.begin`."""
+    @abstractmethod
+    def begin(
+        self, task: "Task", split: "Split", asked: Sequence[Sample], notice: Callable[[str], None]
+    ) -> dict[str, Any]:
+        """Make every copy ready for the split that comes next; see `begin` and `prepare` of `ModelAdapter`."""
 
     def close(self) -> None:
         """Give back what was taken; called in any case."""
@@ -62,3 +65,8 @@ class LocalEngine(Engine):
         if not self._is_loaded:
             self._model.load()
             self._is_loaded = True
+
+    def begin(
+        self, task: "Task", split: "Split", asked: Sequence[Sample], notice: Callable[[str], None]
+    ) -> dict[str, Any]:
+        return self._model.prepare(notice)

@@ -222,8 +222,10 @@ class Evaluation:
     def _run_samples(self, run: RunDirectory, record: dict[str, Any], rest: Selection) -> RunnerReport:
         with self._said_how_to_go_on(run, rest.title):
             self._engine.load()
-            self._engine.begin(rest.task, rest.split, rest.samples)
-            session = self._new_session()
+            prepared = self._engine.begin(rest.task, rest.split, rest.samples, self._notice)
+            options = GenerationOptions(**record["generation"])
+            session = self._new_session() | {"token_limit": self._engine.models[0].token_limit(options)}
+            session |= {"prepared": prepared} if prepared else {}
             record["sessions"].append(session)
             write_json(run.run_json, record)
             return self._run_session(run, record, session, rest)
@@ -298,6 +300,8 @@ class Evaluation:
             **self._probe_facts(),
             **score_log(selection.task, judged, run, replace(self._settings.scoring, seed=self._settings.seed)),
         }
+        if self._model.answers_alike:
+            scores.pop("same_answers", None)
         write_json(run.scores, scores)
         with suppress(OSError):  # a cache that cannot be written: whoever asks for the page hears of it
             ensure_page_data(run)

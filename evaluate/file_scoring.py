@@ -184,7 +184,7 @@ def _score(
                 yield judged(None, "failed", error_type=answer.type)
             else:
                 extracted = extract(answer, labels) if extract else answer
-                yield judged(extracted, state_of(extracted))
+                yield judged(extracted, state_of(extracted), unread=answer if extracted is None else None)
 
     counted = count_samples(scorers, items)
     if samples is not None:

@@ -1,7 +1,7 @@
 """What the runner needs of a model: a name, what identifies it, and text for a batch of requests."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from evaluate.types import GenerationOptions, Output, Request, Sample
@@ -21,6 +21,8 @@ class ModelAdapter(ABC):
     description = ""  # in a list of models; "": the first line of its module
     notices: Sequence[str] = ()  # what people should be told of its answers to the split that it has begun
     source_hash = ""  # of the Python file that a user's own adapter comes from: an edited file is another model
+    takes_seed = False  # whether --seed fills its parameter `seed`; it must then stand in `identity`
+    answers_alike = False  # whether one answer to most samples is what it is for, and nobody need be told
     sample_rate_hz: int | None = 16_000  # of the waveforms it wants; None: it does not hear, nothing is decoded
     answers_singly = False  # True: each output is of its own request and logged as it comes, before its batch is done
 
@@ -67,9 +69,27 @@ class ModelAdapter(ABC):
             RequestError: The model cannot answer this split.
         """
 
+    def prepare(self, notice: Callable[[str], None]) -> dict[str, Any]:
+        """Get ready for the split that `begin` named, e.g. learn something; only if a sample of it is left to evaluate.
+
+        Args:
+            notice: Gets what people should know, a line at a time.
+
+        Returns:
+            What to keep of it in run.json, {} for nothing.
+        """
+        return {}
+
     def padded_seconds(self, duration_s: float) -> float:
         """Return how much audio a clip costs in a batch, in seconds, before padding to its longest neighbour."""
         return duration_s
+
+    def token_limit(self, options: GenerationOptions) -> int | None:
+        """Return how many new tokens an answer may have, also where the options leave that to the model; for run.json.
+
+        Asked after `load`. None: the model has no such limit, or does not know it.
+        """
+        return options.max_new_tokens
 
     @abstractmethod
     def generate(self, batch: Sequence[Request], options: GenerationOptions) -> Iterable[Output]:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import cloudpickle
 
@@ -25,6 +25,7 @@ from evaluate.types import GenerationOptions, Output, Request, Sample
 if TYPE_CHECKING:
     from evaluate.task import Split, Task
 
+Result = TypeVar("Result")
 Factory = Callable[[], ModelAdapter]
 CLOSING_S = 5.0  # how long a process may take to end by itself
 
@@ -68,17 +69,23 @@ class ProcessEngine(Engine):
             self._all(lambda copy: copy.load())
             self._is_loaded = True
 
-    def begin(self, task: "Task", split: "Split", asked: Sequence[Sample]) -> None:
+    def begin(
+        self, task: "Task", split: "Split", asked: Sequence[Sample], notice: Callable[[str], None]
+    ) -> dict[str, Any]:
         self._all(lambda copy: copy.begin(task, split, asked))
+        first, *_ = self._all(lambda copy: copy.prepared())
+        lines, facts = first  # all of them say the same
+        for line in lines:
+            notice(line)
+        return facts
 
     def close(self) -> None:
         for copy in self._copies:
             copy.close()
 
-    def _all(self, do: Callable[["ModelProcess"], None]) -> None:
+    def _all(self, do: Callable[["ModelProcess"], Result]) -> list[Result]:
         with ThreadPoolExecutor(len(self._copies)) as threads:
-            for done in [threads.submit(do, copy) for copy in self._copies]:
-                done.result()
+            return [done.result() for done in [threads.submit(do, copy) for copy in self._copies]]
 
 
 class ModelProcess(ModelAdapter):
@@ -112,13 +119,23 @@ class ModelProcess(ModelAdapter):
         self._begun = (task, split, asked)
         self._call("begin", *self._begun)
 
+    def prepared(self) -> tuple[list[str], dict[str, Any]]:
+        """Have the copy prepare itself; returns what it would have people know, and what it would have kept."""
+        lines, facts = self._call("prepare")
+        return lines, facts
+
+    def token_limit(self, options: GenerationOptions) -> int | None:
+        limit: int | None = self._call("token_limit", options)
+        return limit
+
     def generate(self, batch: Sequence[Request], options: GenerationOptions) -> Iterable[Output]:
         if not self._process.is_alive() and not self._is_stopped:
             self.load()
             self._call("begin", *self._begun)
+            self.prepared()
         self._send("generate", batch, options)
-        while (output := self._receive()) is not None:
-            yield output
+        while (answer := self._receive())[0] == "output":
+            yield answer[1]
 
     def release_memory(self) -> None:
         if self._process.is_alive():
@@ -146,9 +163,9 @@ class ModelProcess(ModelAdapter):
         self._process.start()
         theirs.close()  # so that its end is seen here
 
-    def _call(self, method: str, *arguments: Any) -> None:
+    def _call(self, method: str, *arguments: Any) -> Any:
         self._send(method, *arguments)
-        self._receive()
+        return self._receive()[1]
 
     def _send(self, method: str, *arguments: Any) -> None:
         assert self._connection is not None, "load() comes first"
@@ -157,8 +174,8 @@ class ModelProcess(ModelAdapter):
         except OSError as error:
             raise self._died() from error
 
-    def _receive(self) -> Output | None:
-        """Return the next output, None at the end of them.
+    def _receive(self) -> tuple[str, Any]:
+        """Return "output" and the next one, or "done" and what was returned.
 
         Raises:
             Exception: What was raised there.
@@ -174,8 +191,7 @@ class ModelProcess(ModelAdapter):
         if what == "failed":
             name, message = value
             raise type(name, (RuntimeError,), {})(message)
-        output: Output | None = value
-        return output
+        return what, value
 
     def _died(self) -> ModelDiedError:
         self._process.join(CLOSING_S)
@@ -208,9 +224,13 @@ def _serve(connection: Connection, made_by: bytes, num_threads: int) -> None:
             if method == "generate":
                 for output in model.generate(*arguments):
                     connection.send(("output", output))
+                answer: tuple[str, Any] = ("done", None)
+            elif method == "prepare":
+                lines: list[str] = []
+                facts = model.prepare(lines.append)
+                answer = ("done", (lines, facts))
             else:
-                getattr(model, method)(*arguments)
-            answer: tuple[str, Any] = ("done", None)
+                answer = ("done", getattr(model, method)(*arguments))
         except OtoscopeError as error:
             answer = ("raised", error)
         except Exception as error:  # whatever a model raises, by name: its class may be unknown, or slow to import

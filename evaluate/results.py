@@ -29,6 +29,7 @@ SCHEMA = 1
 RECORDED_PACKAGES = (
     *("torch", "transformers", "tokenizers", "numpy", "huggingface-hub", "datasets"),
     *("soundfile", "soxr", "av", "rapidfuzz", "sacrebleu", "wetext", "num2words", "whisper-normalizer"),
+    *("scipy", "scikit-learn"),
 )
 # Whole words of a name: `api_key` and `token` are secrets, `max_tokens`, `tokenizer` and `keyframes` are not.
 _SECRET_NAME = re.compile(

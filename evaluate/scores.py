@@ -138,8 +138,9 @@ class _Samples:
             durations.append(_duration_label(item.audio_seconds))
             truncated[item.truncated] += 1
             references[item.references[0]] += 1
-            if item.answer is not None:
-                answers[item.answer] += 1
+            said = item.unread if item.answer is None else item.answer
+            if said is not None:
+                answers[said.strip()] += 1
             if item.state == "failed":
                 failures[item.error_type] += 1
         if len(set(durations)) > 1:  # else it is the whole once more, or nobody knows

@@ -116,6 +116,10 @@ def _is_coverage(value: Any) -> bool:
     return all(map(_is_count, sizes)) and _is_flag(value.get("complete"))
 
 
+def _is_same_answers(value: Any) -> bool:
+    return value is None or (_is_object(value) and _is_text(value.get("text")) and _is_count(value.get("count")))
+
+
 def _is_confusion(value: Any) -> bool:
     if not isinstance(value, dict):
         return False
@@ -145,7 +149,7 @@ _METRIC: dict[str, tuple[_Test, str]] = {
 _ABSENT: dict[str, Any] = {
     **dict.fromkeys(("task_version", "created", "corpus_fingerprint", "protocol", "probe"), ""),
     **{field: {} for field in ("model_arguments", "generation", "clip_policy", "clip_counts")},
-    **dict.fromkeys(("limit", "model_revision", "model_dtype"), None),
+    **dict.fromkeys(("limit", "model_revision", "model_dtype", "n_truncated", "same_answers"), None),
 }
 _OPTIONAL: dict[str, tuple[_Test, str]] = {
     **dict.fromkeys(("task_version", "created", "corpus_fingerprint", "protocol", "probe"), (_is_text, "a text")),
@@ -155,5 +159,7 @@ _OPTIONAL: dict[str, tuple[_Test, str]] = {
     **dict.fromkeys(
         ("model_revision", "model_dtype"), (lambda value: value is None or _is_text(value), "a text or null")
     ),
+    "n_truncated": (lambda value: value is None or _is_count(value), "a count or null"),
+    "same_answers": (_is_same_answers, "null, or an object with text and count"),
     "coverage": (_is_coverage, "an object with complete, found and official"),
 }

@@ -94,7 +94,7 @@ def _judge(task: Task, sample: Sample, prediction: Prediction) -> Judged:
     if prediction.error is not None or prediction.hypothesis is None:
         return judged(None, "failed", error_type=prediction.error.type if prediction.error else "")
     answer = task.extract_answer(sample, prediction.hypothesis)
-    return judged(answer, state_of(answer))
+    return judged(answer, state_of(answer), unread=prediction.hypothesis if answer is None else None)
 
 
 def extractor_part(name: str) -> str:

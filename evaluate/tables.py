@@ -109,10 +109,13 @@ def print_note(line: str) -> None:
 def _notes(document: dict[str, Any]) -> Iterator[str]:
     """Yield what a reader of the table should know, beside what it shows."""
     of = f"{document['task']}:{document['split']}: " if document["task"] else ""
-    if probe := document.get("probe"):
+    probe = document.get("probe")
+    if probe:
         yield f"{of}PROBE, audio replaced ({probe}): no score of the model; otoscope report shows the gap"
     if same := describe_same_answers(document):
-        yield f"{of}{same}; does the model listen? --probe silence tells"
+        yield f"{of}{same}" + ("" if probe else "; does the model listen? --probe silence tells")
+    if cut := describe_truncated(document):
+        yield f"{of}{cut}" + ("" if document.get("protocol") else "; --gen max_new_tokens=N sets another")
     if policy := document.get("clip_policy"):
         said = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in policy.items())
         yield f"{of}{describe_clips(document['clip_counts']) or 'no clip was changed'} ({said})"
@@ -138,6 +141,14 @@ def describe_same_answers(document: Mapping[str, Any]) -> str:
         return ""
     answer = repr(one_line(same["text"])) if same["text"].strip() else "empty"
     return f"{same['count']} of {document['n_total']} answers are the same: {answer}"
+
+
+def describe_truncated(document: Mapping[str, Any]) -> str:
+    """Return how many answers the token limit ended, "" where it ended none, or no adapter could tell."""
+    count, num_answers = document.get("n_truncated"), document["n_total"] - document["n_failed"]
+    if not count or not num_answers:
+        return ""
+    return f"{count} of {num_answers} answers ({100 * count / num_answers:.1f} %) ended at the token limit"
 
 
 def _format_count(document: dict[str, Any]) -> str:

@@ -165,6 +165,11 @@ class Task(ABC):
         del split
         return self.choices
 
+    def train_split_of(self, split: str) -> str:
+        """Return the split that a model may learn from which is then asked what `split` asks."""
+        del split
+        return "train"
+
     def language_of(self, split: str) -> str:
         """Return the language of a split's references, "" where it plays no part."""
         del split

@@ -1,6 +1,6 @@
 """Seams for tests, shipped so that users can test what is theirs: a scripted model, tones, a metric of a few texts."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,19 @@ class ScriptedModel(ModelAdapter):
         answers: Sample id to text, or to the exception to raise when the sample is in a batch.
         name: As it stands in results.
         fits: How many samples a batch may hold before the model runs out of memory.
+        truncated: Ids of samples whose answers the token limit ends; None: it cannot tell.
     """
 
-    def __init__(self, answers: Mapping[str, str | Exception], *, name: str = "scripted", fits: int = 10**9) -> None:
+    def __init__(
+        self,
+        answers: Mapping[str, str | Exception],
+        *,
+        name: str = "scripted",
+        fits: int = 10**9,
+        truncated: Collection[str] | None = None,
+    ) -> None:
         self.name = name
+        self._truncated = truncated
         self.batches: list[list[str]] = []  # ids of each batch it was given
         self.num_loads = 0
         self._answers = answers
@@ -41,7 +50,8 @@ class ScriptedModel(ModelAdapter):
             answer = self._answers[request.sample.id]
             if isinstance(answer, Exception):
                 raise answer
-            outputs.append(Output(request.sample.id, text=answer))
+            is_cut = None if self._truncated is None else request.sample.id in self._truncated
+            outputs.append(Output(request.sample.id, text=answer, truncated=is_cut))
         return outputs
 
 

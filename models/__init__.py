@@ -22,7 +22,7 @@ FAMILIES = {
     "qwen-audio": "models.qwen_audio.adapter:QwenAudioBase",
     "qwen-audio-chat": "models.qwen_audio.adapter:QwenAudioChat",
     "predictions": "models.predictions:Predictions",
-    "baseline": "models.baseline:Baseline",
+    "baseline": "models.baseline.adapter:Baseline",
 }
 DEFAULT = "nano"  # comes with the project
 SHORT_NAMES = {
@@ -36,12 +36,13 @@ SHORT_NAMES = {
         *("large", "large-v2", "large-v3", "large-v3-turbo"),
     )
 }
+_TEXTS = (str, str | None, "str", "str | None")  # a module may keep its annotations as text
 LISTING = "All names: otoscope models"
 
 registry = Registry("model family", FAMILIES, group="otoscope.models", listing=LISTING)
 
 
-def create_model(spec: str, *, device: str, dtype: str, arguments: Mapping[str, str]) -> ModelAdapter:
+def create_model(spec: str, *, device: str, dtype: str, arguments: Mapping[str, str], seed: int = 0) -> ModelAdapter:
     """Return the adapter for a model spec; nothing large is loaded yet.
 
     Args:
@@ -49,6 +50,7 @@ def create_model(spec: str, *, device: str, dtype: str, arguments: Mapping[str, 
         device: "auto", "cpu", "cuda", "cuda:1", …
         dtype: "auto", "float32", "float16" or "bfloat16".
         arguments: The adapter's own settings by name, as typed.
+        seed: For an adapter that asks for it (`takes_seed`); a setting of that name goes before it.
 
     Raises:
         RequestError: No such name, file or setting.
@@ -72,6 +74,8 @@ def create_model(spec: str, *, device: str, dtype: str, arguments: Mapping[str, 
     for name, value in (("device", device), ("dtype", dtype)):
         if name in accepted:
             settings[name] = value
+    if adapter_class.takes_seed:
+        settings.setdefault("seed", seed)
     adapter: ModelAdapter = adapter_class(where, **settings)
     if family.endswith(".py"):
         adapter.source_hash = hashlib.sha256(Path(family).read_bytes()).hexdigest()[:16]
@@ -79,19 +83,21 @@ def create_model(spec: str, *, device: str, dtype: str, arguments: Mapping[str, 
 
 
 def _settings(adapter_class: type[ModelAdapter], spec: str, arguments: Mapping[str, str]) -> dict[str, Any]:
-    """Return `--model-arg` values, typed as YAML reads them, for an adapter's keyword-only parameters."""
-    parameters = inspect.signature(adapter_class).parameters.values()
-    own = [
-        one.name
-        for one in parameters
+    """Return `--model-arg` values for an adapter's keyword-only parameters.
+
+    They are typed as YAML reads them, but as they stand where the parameter is a text: `no` may be Norwegian.
+    """
+    own = {
+        one.name: one.annotation in _TEXTS
+        for one in inspect.signature(adapter_class).parameters.values()
         if one.kind is inspect.Parameter.KEYWORD_ONLY and one.name not in ("device", "dtype")
-    ]
+    }
     for name in arguments:
         if name not in own:
             has = f"it has {', '.join(own)}" if own else "it has none"
             raise unknown_name(f"setting of model {spec!r}:", name, own, listing=has)
     try:
-        return {name: yaml.safe_load(value) for name, value in arguments.items()}
+        return {name: value if own[name] else yaml.safe_load(value) for name, value in arguments.items()}
     except (yaml.YAMLError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise RequestError(f"a setting of model {spec!r} cannot be read ({reason}); put it in quotes") from error

@@ -17,6 +17,14 @@ from evaluate.types import GenerationOptions, Output, Request
 from models.checkpoint import Checkpoint, check_dtype, resolve_device
 from models.memory import refuse_too_large
 
+# What a checkpoint's generation_config.json may say of decoding, and is not asked: what was used stands in run.json.
+SEARCH_SETTINGS = (
+    *("do_sample", "num_beams", "num_beam_groups", "num_return_sequences", "early_stopping", "diversity_penalty"),
+    *("temperature", "top_k", "top_p", "min_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff", "penalty_alpha"),
+    *("repetition_penalty", "encoder_repetition_penalty", "no_repeat_ngram_size", "encoder_no_repeat_ngram_size"),
+    *("length_penalty", "exponential_decay_length_penalty", "min_length", "min_new_tokens", "max_time", "stop_strings"),
+    *("guidance_scale", "dola_layers", "sequence_bias", "bad_words_ids", "prompt_lookup_num_tokens"),
+)
 DTYPE_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
 
 
@@ -115,6 +123,9 @@ class Pretrained(ModelAdapter):
             raise ModelLoadError(
                 f"{where}: {len(missing)} weights are missing, first {missing[0]!r}; they would be random, get it again"
             )
+        for setting in SEARCH_SETTINGS:
+            if hasattr(model, "generation_config"):
+                setattr(model.generation_config, setting, None)
         try:
             self._model = (model if placement else model.to(self.device)).eval()
         except (RuntimeError, AssertionError) as error:  # an absent device, or one without room

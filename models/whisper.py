@@ -1,9 +1,10 @@
 """Whisper: any checkpoint of the architecture in Hugging Face format, from a folder or the hub.
 
 Language and task are always set from the task: left to guess, multilingual checkpoints skip tokens and loop on current
-transformers releases. Everything else is the checkpoint's own: its suppress lists, its length limit. Decoding is greedy
-unless asked otherwise, without timestamps for clips of up to 30 s; a longer recording is transcribed whole, window
-after window, which needs timestamps and goes one recording at a time. There `max_new_tokens` limits each window.
+transformers releases. Its suppress lists and its length limit are the checkpoint's own; whatever else its configuration
+says of decoding is not heeded. That is greedy unless asked otherwise, without timestamps for clips of up to 30 s; a
+longer recording is transcribed whole, window after window, which needs timestamps and goes one recording at a time.
+There `max_new_tokens` limits each window.
 
 Source: Radford et al. 2022, "Robust Speech Recognition via Large-Scale Weak Supervision".
 """
@@ -80,6 +81,10 @@ class Whisper(Pretrained):
 
         self._load(WhisperForConditionalGeneration, WhisperProcessor)
 
+    def token_limit(self, options: GenerationOptions) -> int:
+        room = self._room_for_new_tokens()
+        return min(options.max_new_tokens or room, room)
+
     def padded_seconds(self, duration_s: float) -> float:
         return max(duration_s, WINDOW_S)  # every clip is padded to a whole window
 
@@ -101,7 +106,7 @@ class Whisper(Pretrained):
             **self._limit(options),
             **search_settings(options),
         )  # (batch, new tokens), padded with the end token
-        limit = min(options.max_new_tokens or self._room_for_new_tokens(), self._room_for_new_tokens())
+        limit = self.token_limit(options)
         for request, row in zip(batch, ids, strict=True):
             num_new = int((row != self._model.generation_config.eos_token_id).sum())
             text = self._processor.decode(row, skip_special_tokens=True)
@@ -134,9 +139,7 @@ class Whisper(Pretrained):
 
     def _limit(self, options: GenerationOptions) -> dict[str, int]:
         """Return the token limit, no larger than what the decoder has positions for; by default the checkpoint's."""
-        if options.max_new_tokens is None:
-            return {}
-        return {"max_new_tokens": min(options.max_new_tokens, self._room_for_new_tokens())}
+        return {} if options.max_new_tokens is None else {"max_new_tokens": self.token_limit(options)}
 
     def _room_for_new_tokens(self) -> int:
         # Start, language, task and "no timestamps" stand before the first new token; English-only has two of them.

@@ -69,6 +69,9 @@ class Meld(CorpusTask):
     def prompt_of(self, split: str) -> str:
         return self.prompt.replace("emotion", "sentiment") if split.endswith(SENTIMENT) else self.prompt
 
+    def train_split_of(self, split: str) -> str:
+        return f"train{SENTIMENT}" if split.endswith(SENTIMENT) else "train"
+
     def corpus_splits(self) -> tuple[str, ...]:
         return tuple(split for split in self.splits if (self.root / f"{_part(split)}_sent_emo.csv").is_file())
 

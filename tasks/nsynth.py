@@ -93,6 +93,9 @@ class NSynth(CorpusTask):
     def prompt_of(self, split: str) -> str:
         return PROMPTS[_aspect(split)]
 
+    def train_split_of(self, split: str) -> str:
+        return f"train-{_aspect(split)}".rstrip("-")
+
     def corpus_splits(self) -> tuple[str, ...]:
         return tuple(split for split in self.splits if self._list(split).is_file())
 

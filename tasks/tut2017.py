@@ -46,6 +46,9 @@ class TUT2017(CorpusTask):
     top_folders = (FOLDER.format("evaluation"), "TUT2017")
     split_names = {"evaluation": ("eval", "test"), "development": ("dev",)}
 
+    def train_split_of(self, split: str) -> str:
+        return "development"
+
     def corpus_splits(self) -> tuple[str, ...]:
         here = {split: find_folder(self.data_dir, [FOLDER.format(split)]) for split in self.splits}
         return tuple(split for split, folder in here.items() if folder.is_dir())

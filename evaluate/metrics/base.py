@@ -35,6 +35,7 @@ class Judged:
     error_type: str = ""  # of a sample that failed
     truncated: bool | None = None  # whether the token limit ended the answer; None: not known
     audio_seconds: float | None = None
+    unread: str | None = None  # the model's text, where no answer could be extracted from it
 
 
 @dataclass(frozen=True, slots=True)

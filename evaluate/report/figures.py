@@ -36,9 +36,11 @@ from evaluate.report.systems import is_whole, newest_runs
 from evaluate.scores import DURATION
 from evaluate.types import SAMPLE_SPLIT
 
-MAX_RUNS = 4  # in a radar and along durations: more lines than that nobody follows
+MAX_RUNS = 4  # in a radar and along durations, and a floor: more lines than that nobody follows
 MAX_PUBLISHED = 2
 MAX_BARS = 24  # in a panel; beyond, the table serves better
+FLOOR = "baseline:"  # what the names of floors start with
+FLOORS = ("mfcc", "majority", "random", "constant", "empty")
 NO_LABEL = "(none)"
 
 
@@ -59,7 +61,7 @@ def write_charts(board: Board, documents: Sequence[Document], out: Path, *, mode
         documents: Scores documents of its runs.
         out: Folder that is there.
         models: What stands in radar, durations and confusion matrices, by parts of the names; empty: the runs with
-            most columns, and the published figures with most of them.
+            most columns, floors after all others, and the published figures with most of them.
 
     Raises:
         RequestError: A model is on no line of the board.
@@ -97,7 +99,13 @@ def _chosen_lines(board: Board, models: Sequence[str]) -> tuple[list[Line], list
     if models:
         names = {name for part in models for name in _matching(part, [line.name for line in board.lines])}
         return [line for line in board.lines if line.name in names], []
-    runs = sorted(board.runs, key=_num_missing)[:MAX_RUNS]  # stable: the board's order decides among equals
+    # Stable: the board's order decides among equals. Floors have most columns, and must not drive out what stands on
+    # them; one is shown in any case.
+    floors = sorted(
+        (line for line in board.runs if _is_floor(line)), key=lambda line: (_num_missing(line), _rank(line))
+    )
+    measured = sorted((line for line in board.runs if not _is_floor(line)), key=_num_missing)[:MAX_RUNS]
+    runs = [*measured, *floors[: max(1, MAX_RUNS - len(measured))]]
     published = [line for line in board.lines if line.is_published and _num_missing(line) <= len(line.cells) - MIN_AXES]
     left_out = len(board.runs) - len(runs)
     notes = (
@@ -160,6 +168,16 @@ def _matching(part: str, names: Sequence[str]) -> list[str]:
     if not found:
         raise RequestError(f"--models {part!r} is part of no model's name; there are: {', '.join(names) or 'none'}")
     return found
+
+
+def _is_floor(line: Line) -> bool:
+    return line.name.startswith(FLOOR)
+
+
+def _rank(line: Line) -> int:
+    """Return where a floor stands among the floors: what tells most of a task comes first."""
+    kind = line.name.removeprefix(FLOOR).partition(" ")[0]
+    return FLOORS.index(kind) if kind in FLOORS else len(FLOORS)
 
 
 def _num_missing(line: Line) -> int:

@@ -50,6 +50,7 @@ class _QwenAudioAdapter(ModelAdapter):
 
     family: str
     sample_rate_hz = 16_000
+    _max_new_tokens = DEFAULT_MAX_NEW_TOKENS
 
     def __init__(self, where: str, *, device: str = "auto", dtype: str = "auto", revision: str = "main") -> None:
         self._checkpoint = Checkpoint(where, revision=revision)
@@ -66,6 +67,9 @@ class _QwenAudioAdapter(ModelAdapter):
     @property
     def device(self) -> str:
         return resolve_device(self._asked_device)
+
+    def token_limit(self, options: GenerationOptions) -> int:
+        return options.max_new_tokens or self._max_new_tokens
 
     def padded_seconds(self, duration_s: float) -> float:
         return min(duration_s, HEARD_S)
@@ -109,7 +113,6 @@ class QwenAudioBase(_QwenAudioAdapter):
     description = "Qwen-Audio, the base model: native, asked in the special tokens of its training"
     _template = ""
     _keeps_special_tokens = True
-    _max_new_tokens = DEFAULT_MAX_NEW_TOKENS
 
     def refusal(self, task: Task, asked: Sequence[Sample]) -> str | None:
         try:
@@ -146,7 +149,7 @@ class QwenAudioBase(_QwenAudioAdapter):
         prompts = [
             model.prepare([*request.waveforms, *base_prompt(self._template, request.sample)]) for request in batch
         ]
-        limited = replace(options, max_new_tokens=options.max_new_tokens or self._max_new_tokens)
+        limited = replace(options, max_new_tokens=self.token_limit(options))
         stop_ids, skip = [model.tokenizer.eod_id], not self._keeps_special_tokens
         return self._answers(batch, prompts, limited, stop_ids=stop_ids, skip_special_tokens=skip)
 
@@ -171,6 +174,6 @@ class QwenAudioChat(_QwenAudioAdapter):
             chat_prompt(model.tokenizer, sample_messages(request.sample, request.waveforms), model.num_audio_tokens)
             for request in batch
         ]
-        limited = replace(options, max_new_tokens=options.max_new_tokens or DEFAULT_MAX_NEW_TOKENS)
+        limited = replace(options, max_new_tokens=self.token_limit(options))
         stop_ids = chat_stop_ids(model.tokenizer)
         return self._answers(batch, prompts, limited, stop_ids=stop_ids, skip_special_tokens=False)

@@ -75,6 +75,11 @@ def test_sample_scores_hold_the_alignment_of_the_first_error_rate(tmp_path: Path
         (["a"] * 9 + ["b"], "aaaaaabbbb", {"text": "a", "count": 9}),
         ([None] * 10, "abcdefghij", None),
         (["x"] * 9, "abcdefghi", None),  # too few to tell
+        (["", " ", "\n", ""] * 3, "abcdefghijkl", {"text": "", "count": 12}),  # all of them empty
+        (["a"] * 60 + ["b"] * 40, "a" * 60 + "b" * 40, None),  # two labels, one of them 60 % of the truth
+        (["a"] * 75 + ["b"] * 25, "a" * 60 + "b" * 40, None),
+        (["b"] * 55 + ["a"] * 45, "a" * 60 + "b" * 40, None),
+        (["a"] * 95 + ["b"] * 5, "a" * 60 + "b" * 40, {"text": "a", "count": 95}),
     ],
 )
 def test_answers_that_are_mostly_one_are_told(answers: list[str | None], references: str, found: object) -> None:
@@ -84,3 +89,14 @@ def test_answers_that_are_mostly_one_are_told(answers: list[str | None], referen
         for n, (truth, said) in enumerate(pairs)
     ]
     assert scores_of(items).get("same_answers") == found
+
+
+@pytest.mark.parametrize("text", ["", "I cannot hear audio."])
+def test_answers_that_are_mostly_one_are_told_where_no_label_stands_in_them(text: str) -> None:
+    items = [Judged(str(n), ("ab"[n % 2],), None, "unparsed", unread=text) for n in range(9)]
+    assert scores_of([*items, heard("9")])["same_answers"] == {"text": text, "count": 9}
+
+
+def test_texts_without_a_label_that_differ_are_not_told() -> None:
+    items = [Judged(str(n), ("a",), None, "unparsed", unread=f"{n} sounds") for n in range(10)]
+    assert "same_answers" not in scores_of(items)

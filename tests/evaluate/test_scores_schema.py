@@ -95,6 +95,8 @@ def test_a_metric_that_nobody_knows_here_is_no_rate(tmp_path: Path) -> None:
         ("generation", None, "generation is None, expected an object"),
         ("clip_counts", {"cut": "x"}, "clip_counts is dict"),
         ("corpus_fingerprint", 5, "corpus_fingerprint is 5, expected a text"),
+        ("n_truncated", "x", "n_truncated is 'x', expected a count or null"),
+        ("same_answers", {"text": 1, "count": 2}, "same_answers is dict {'text': 1, 'count': 2}, expected null, or"),
         ("schema", 99, "schema 99, expected 1"),
     ],
 )

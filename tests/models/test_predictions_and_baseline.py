@@ -5,7 +5,7 @@ import pytest
 
 from evaluate.errors import ManifestError, UnknownNameError
 from evaluate.types import GenerationOptions, Request
-from models.baseline import Baseline
+from models.baseline.adapter import Baseline
 from models.predictions import Predictions
 from tasks.librispeech import LibriSpeech
 

@@ -119,12 +119,38 @@ def test_the_checkpoint_s_suppress_list_is_honoured(copied_checkpoint: Path) -> 
         assert answer() == 8 * allowed
 
 
+def test_decoding_is_greedy_whatever_the_checkpoint_says_of_it(copied_checkpoint: Path) -> None:
+    tokens = json.loads((copied_checkpoint / "tokenizer.json").read_text())["model"]["vocab"]
+    others = [number for token, number in tokens.items() if token != "x"]
+    says = {
+        **{"do_sample": True, "temperature": 3.0, "top_k": 5, "num_beams": 3, "length_penalty": 2.0},
+        **{"repetition_penalty": 9.0, "no_repeat_ngram_size": 1, "num_return_sequences": 2, "early_stopping": True},
+    }
+    edit_config(copied_checkpoint, "generation_config.json", suppress_tokens=others, begin_suppress_tokens=None, **says)
+    model = Whisper(str(copied_checkpoint), device="cpu")
+    model.load()
+    assert texts(model, [request(0, 1.0)], max_new_tokens=8) == ["xxxxxxxx"]
+
+
+def test_sampling_draws_from_all_tokens(random_checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Whisper(str(random_checkpoint), device="cpu")
+    model.load()
+    asked: list[dict[str, Any]] = []
+    own = model._model.generate
+    monkeypatch.setattr(model._model, "generate", lambda *inputs, **how: asked.append(how) or own(*inputs, **how))
+    texts(model, [request(0, 1.0)], temperature=1.0)
+    assert (asked[0]["do_sample"], asked[0]["top_k"]) == (True, 0)
+
+
 def test_the_token_limit_is_recorded(random_checkpoint: Path) -> None:
     model = Whisper(str(random_checkpoint), device="cpu")
     model.load()
     [short] = model.generate([request(0, 1.0)], GenerationOptions(max_new_tokens=2))
     assert short.truncated
     assert len(short.text or "") <= 2
+    # of 32 positions the prompt takes four: start, language, task, no timestamps
+    limits = [model.token_limit(GenerationOptions(max_new_tokens=number)) for number in (None, 2, 99)]
+    assert limits == [28, 2, 28]
 
 
 def test_a_least_number_of_tokens_forbids_an_empty_answer(copied_checkpoint: Path) -> None:

@@ -60,7 +60,20 @@ def test_an_unknown_model_setting_gets_near_matches() -> None:
     with pytest.raises(UnknownNameError, match=r"'nam'; did you mean 'name'\? it has name"):
         create_model("predictions:x", device="auto", dtype="auto", arguments={"nam": "y"})
     with pytest.raises(UnknownNameError, match="it has none"):
-        create_model("baseline:empty", device="auto", dtype="auto", arguments={"x": "y"})
+        create_model("nano", device="auto", dtype="auto", arguments={"x": "y"})
+
+
+def test_a_setting_that_is_a_text_stays_as_typed_and_a_model_keeps_its_own_seed(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from evaluate.model import ModelAdapter\n\n\nclass Mine(ModelAdapter):\n    name = 'mine'\n\n"
+        "    def __init__(self, where='', *, language: str = '', size=0, seed=42):\n"
+        "        self.given = (language, size, seed)\n\n"
+        "    def generate(self, batch, options):\n        return []\n"
+    )
+    given = create_model(str(path), device="cpu", dtype="auto", arguments={"language": "no", "size": "3"}, seed=1)
+    # YAML alone would read False; --seed fills no seed that does not stand in the model's identity
+    assert vars(given)["given"] == ("no", 3, 42)
 
 
 @pytest.mark.parametrize(

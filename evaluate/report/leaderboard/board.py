@@ -25,7 +25,7 @@ from typing import Any, Literal
 from evaluate.report.published import PublishedScore
 from evaluate.report.systems import is_whole, newest_runs
 from evaluate.results import comparable_signature
-from evaluate.tables import describe_clips, describe_same_answers
+from evaluate.tables import describe_clips, describe_same_answers, describe_truncated
 from evaluate.types import SAMPLE_SPLIT
 
 Document = Mapping[str, Any]
@@ -216,6 +216,8 @@ def cell_of(document: Document, notes: list[str]) -> Cell:
         said.append(changed)
     if same := describe_same_answers(document):
         said.append(same)
+    if cut := describe_truncated(document):
+        said.append(cut)
     if document["n_failed"]:
         said.append(f"{document['n_failed']} samples failed and count at their worst")
     if score["value"] is None:

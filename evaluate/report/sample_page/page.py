@@ -18,7 +18,8 @@ from evaluate.errors import RequestError, RunDamagedError
 from evaluate.page_data import MADE_FROM, ensure_page_data, is_made_from, made_from, stamp
 from evaluate.report.html import ASSETS, render
 from evaluate.results import RunDirectory
-from evaluate.tables import format_interval, format_value
+from evaluate.scores_schema import complete_scores
+from evaluate.tables import describe_same_answers, describe_truncated, format_interval, format_value
 
 STYLES = ("base.css", "difference.css", "samples.css")
 SCRIPTS = (
@@ -83,7 +84,7 @@ def sample_page(run: RunDirectory, *, audio: AudioPlace) -> str:
         title=f"{facts.get('task', 'run')}:{facts.get('split', '?')}",
         model=str(facts.get("model", "")),
         counts=_counts(scores),
-        marks=_marks(facts),
+        marks=[*_marks(facts), *_warnings(scores)],
         headline=_headline(scores),
         page={"settings": settings, "scores": scores, "run": record},
         script=script,
@@ -124,6 +125,15 @@ def _marks(facts: dict[str, Any]) -> list[str]:
     if limit:
         marks.append(f"LIMITED to the first {limit} samples")
     return marks
+
+
+def _warnings(scores: dict[str, Any] | None) -> list[str]:
+    """Return what is odd about the answers; nothing of a document that is not what it should be."""
+    try:
+        document = complete_scores(scores or {})
+    except ValueError:
+        return []
+    return list(filter(None, [describe_same_answers(document), describe_truncated(document)]))
 
 
 def _headline(scores: dict[str, Any] | None) -> dict[str, str] | None:

@@ -99,6 +99,21 @@ def test_a_radar_of_many_runs_shows_those_of_most_columns_and_says_how_many_are_
     assert {one.name for one in series} == {"m3", "m5"}
 
 
+def test_floors_drive_no_model_out_of_the_radar_and_one_is_always_there(drawn: dict[str, Any]) -> None:
+    kinds = ("constant", "empty", "majority", "mfcc", "random")
+    floors = [document(f"baseline:{kind}", task) for kind in kinds for task in ("ab" if kind == "mfcc" else "abcd")]
+    models = [document(f"m{number}", task) for number in range(5) for task in "abc"]
+
+    def shown(*runs: dict[str, Any]) -> list[str]:
+        write(*runs)
+        return [one.name for one in drawn["radar"][1]]
+
+    assert shown(*floors, *models[:3]) == ["m0", "baseline:majority", "baseline:random", "baseline:constant"]
+    assert shown(*floors, *models) == ["m0", "m1", "m2", "m3", "baseline:majority"]
+    assert drawn["radar notes"] == ["5 further runs are left out; --models chooses."]
+    assert len(shown(*floors)) == 4
+
+
 def test_published_figures_of_three_columns_stand_in_the_radar(drawn: dict[str, Any]) -> None:
     runs = [document(task=task) for task in "abcd"]
     figures_of = [PublishedScore("paper", task, "test", "m", 0.2, False, "p", "s") for task in "abc"]
