@@ -154,7 +154,7 @@ class Evaluation:
 
     def _record(self, run: RunDirectory, facts: dict[str, Any], selection: Selection) -> dict[str, Any]:
         """Return run.json as it stands before this command adds a session to it."""
-        earlier = run.read_record()["sessions"] if run.run_json.exists() else []
+        before = run.read_record() if run.run_json.exists() else {}
         prompts = list(dict.fromkeys(sample.prompt for sample in selection.samples))
         return {
             "schema": SCHEMA,
@@ -167,7 +167,8 @@ class Evaluation:
             "prompts": prompts[:MAX_RECORDED_PROMPTS],
             "num_prompts": len(prompts),
             "seed": self._settings.seed,
-            "sessions": earlier,
+            **({"judges": before["judges"]} if isinstance(before.get("judges"), list) else {}),
+            "sessions": before.get("sessions", []),
         }
 
     def _new_session(self) -> dict[str, Any]:
@@ -285,10 +286,20 @@ class Evaluation:
             **self._probe_facts(),
             **score_log(selection.task, judged, run, replace(self._settings.scoring, seed=self._settings.seed)),
         }
+        self._record_judges(run, record, scores["metrics"])
         write_json(run.scores, scores)
         with suppress(OSError):  # a cache that cannot be written: whoever asks for the page hears of it
             ensure_page_data(run)
         return {**scores, "run_dir": str(run.path)}
+
+    def _record_judges(self, run: RunDirectory, record: dict[str, Any], metrics: dict[str, Any]) -> None:
+        """Add the judge that has scored a run to run.json, with its rubric; several may, one after another."""
+        for score in metrics.values():
+            if score.get("judge"):
+                asked = {field: score[field] for field in ("judge", "rubric", "rubric_digest")}
+                if asked not in record.get("judges", []):
+                    record["judges"] = [*record.get("judges", []), asked]
+                    write_json(run.run_json, record)
 
     def _clip_facts(self, run: RunDirectory, selection: Selection) -> dict[str, Any]:
         """Return the policy for clips and how many samples it changed, both {} where all clips are kept."""
