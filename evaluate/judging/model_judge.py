@@ -86,7 +86,7 @@ class ModelJudge:
             "generation": asdict(self._options),
         }
 
-    @property
+    @cached_property
     def id(self) -> str:
         """A hash of that: what tells judges apart."""
         return digest({**self.facts, "generation": self._options.chosen()})[:12]
@@ -163,12 +163,12 @@ class ModelJudge:
         """
         if self._gone:
             return {question.id: self._gone for question in batch}
-        found: dict[str, Output] = {}
+        asked, found = {question.id for question in batch}, dict[str, Output]()
         failure = Failure(ModelOutputError.__name__, "the judge returned nothing for this question")
         is_broken = out_of_memory = False
         try:
             for output in self._model.generate([Request(question, ()) for question in batch], self._options):
-                if output.sample_id in found or output.sample_id not in {question.id for question in batch}:
+                if output.sample_id in found or output.sample_id not in asked:
                     found.clear()  # replies may stand with the wrong questions
                     raise ModelOutputError(
                         "the judge's replies do not fit the questions: one is of none, or the second"
@@ -186,7 +186,7 @@ class ModelJudge:
         if out_of_memory:
             self._model.release_memory()
             self._batch_size = max(1, len(batch) // 2)
-        if not is_broken or self._gone or len(left) == 1:
+        if not is_broken or self._gone or len(left) <= 1:
             return failures | {question.id: failure for question in left}
         for part in (left[: len(left) // 2], left[len(left) // 2 :]):
             failures |= self._put(part, line)

@@ -22,7 +22,6 @@ number in a sentence may be one that the answer demanded.
 
 import re
 from dataclasses import dataclass
-from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -183,7 +182,6 @@ def rubric_names() -> list[str]:
     return sorted(path.name.removesuffix(".yaml") for path in folder.iterdir() if path.name.endswith(".yaml"))
 
 
-@cache
 def load_rubric(name: str) -> Rubric:
     """Return a rubric.
 
