@@ -9,6 +9,7 @@ import sys
 import textwrap
 import traceback
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -187,6 +188,9 @@ def cli() -> None:
 @_COMPLETE
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first N samples of each split.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, …")
+@click.option(
+    "--devices", help="A process with a copy of the model on each, e.g. 0,1 for two GPUs; they share the samples."
+)
 @click.option("--dtype", default="auto", show_default=True, help="auto, float32, float16 or bfloat16.")
 @click.option(
     "--max-batch-seconds",
@@ -246,6 +250,7 @@ def eval_command(
     require_complete: bool,
     limit: int | None,
     device: str,
+    devices: str | None,
     dtype: str,
     max_batch_seconds: float,
     decode_workers: int,
@@ -278,7 +283,9 @@ def eval_command(
       otoscope eval --task airbench_chat --model qwen-audio-chat --judge chat-api:gpt-4o
     """
     from evaluate.clips import ClipOptions
+    from evaluate.engine import LocalEngine
     from evaluate.evaluation import Evaluation, EvaluationSettings
+    from evaluate.processes import ProcessEngine, parse_devices
     from evaluate.runner import RunnerSettings
     from evaluate.scoring import ScoringOptions
     from evaluate.selection import SelectionSettings, describe_stand_ins, select_tasks
@@ -302,9 +309,15 @@ def eval_command(
         model_arguments=model_arguments,
         probe=probe or "",
     )
-    model = create_model(
-        DEFAULT if model_spec is None else model_spec, device=device, dtype=dtype, arguments=model_arguments
+    if devices is not None and device != "auto":
+        raise RequestError(f"--device {device} and --devices {devices} both say where; leave one out")
+    named = parse_devices(devices) if devices is not None else [device]
+    create = partial(
+        create_model, DEFAULT if model_spec is None else model_spec, dtype=dtype, arguments=model_arguments
     )
+    model = create(device=named[0])
+    copies = [(name, partial(create, device=name)) for name in named]
+    engine = ProcessEngine(model, copies) if len(copies) > 1 else LocalEngine(model)
     source = SelectionSettings(
         data_dir,
         tasks_dir,
@@ -326,7 +339,7 @@ def eval_command(
     if model_spec is None:
         said.insert(0, _NO_MODEL)
     _notice_all([*stand_ins, *said])
-    documents = Evaluation(model, settings, notice).run(selections)
+    documents = Evaluation(model, settings, notice, engine).run(selections)
     status = _report_scores(documents, as_json=as_json, allow_failures=allow_failures)
     try:
         if with_report and documents:

@@ -220,16 +220,25 @@ def join_outputs(whole: Sample, outputs: Sequence[Output], *, language: str) -> 
     """
     if len(outputs) == 1:
         return outputs[0]
+    usage: Counter[str] = Counter()
+    details: dict[str, dict[str, None]] = {}  # name → the different things that the parts say of it, in order
     texts = []
+    for output in outputs:
+        usage.update(output.usage)  # a Counter adds fractions too
+        for name, text in output.details.items():
+            details.setdefault(name, {})[text] = None
+        texts.append((output.text or "").strip())
+    joined = Output(
+        whole.id, text="", usage=dict(usage), details={name: ", ".join(said) for name, said in details.items()}
+    )
     for number, output in enumerate(outputs, start=1):
         if output.error is not None:
             reason = f"chunk {number} of {len(outputs)}: {output.error.message}"
-            return Output(whole.id, error=Failure(output.error.type, reason))
-        texts.append((output.text or "").strip())
+            return replace(joined, text=None, error=Failure(output.error.type, reason))
     between = "" if primary_subtag(language) in SPACELESS else " "
     flags = [output.truncated for output in outputs]
     truncated = True if True in flags else None if None in flags else False
-    return Output(whole.id, text=between.join(filter(None, texts)), truncated=truncated)
+    return replace(joined, text=between.join(filter(None, texts)), truncated=truncated)
 
 
 def count_changes(predictions: Iterable[Prediction]) -> dict[str, int]:

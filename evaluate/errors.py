@@ -10,7 +10,8 @@
     ├── SampleError              logged with the sample, the run goes on: whoever keeps the corpus or the model
     │   ├── AudioDecodeError         the file is unreadable, or not what its header says
     │   ├── ClipRejectedError        a clip is longer or shorter than the run takes
-    │   └── ModelOutputError         the model gave no answer for the sample, or an impossible one
+    │   ├── ModelOutputError         the model gave no answer for the sample, or an impossible one
+    │   └── ModelDiedError           the process of the model ended while it answered
     ├── MetricUnavailableError   the score is null with the reason: whoever wants the metric installs what it needs
     └── MachineError             exit 4: whoever keeps the machine
         ├── ModelLoadError           checkpoint missing, damaged, or too large
@@ -71,6 +72,10 @@ class ClipRejectedError(SampleError):
 
 class ModelOutputError(SampleError):
     """The model returned nothing for a sample of its batch."""
+
+
+class ModelDiedError(SampleError):
+    """The process of a model ended while it answered."""
 
 
 class MetricUnavailableError(OtoscopeError):

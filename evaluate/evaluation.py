@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluate.clips import ClipOptions, ClipPolicy, count_changes
+from evaluate.engine import Engine, LocalEngine
 from evaluate.errors import CorpusError, RequestError
 from evaluate.model import ModelAdapter
 from evaluate.page_data import ensure_page_data
@@ -61,10 +62,14 @@ class Evaluation:
         model: Not yet loaded.
         settings: See there.
         notice: Gets what people should know, a line at a time.
+        engine: Where the model runs; default: here.
     """
 
-    def __init__(self, model: ModelAdapter, settings: EvaluationSettings, notice: Notice) -> None:
+    def __init__(
+        self, model: ModelAdapter, settings: EvaluationSettings, notice: Notice, engine: Engine | None = None
+    ) -> None:
         self._model = model
+        self._engine = engine or LocalEngine(model)
         self._settings = settings
         self._notice = notice
         self._is_loaded = False
@@ -82,7 +87,10 @@ class Evaluation:
             self._require_audio(selection)
         names = {name for one in selections for name in one.task.metric_settings(one.split.asks_as)}
         self._settings.scoring.refuse_idle(names)
-        return [self._run_one(selection) for selection in selections]
+        try:
+            return [self._run_one(selection) for selection in selections]
+        finally:
+            self._engine.close()
 
     def _run_one(self, selection: Selection) -> dict[str, Any]:
         task, split = selection.task, selection.split
@@ -176,7 +184,7 @@ class Evaluation:
             "command": command_line(),
             "start": now(),
             "end": None,  # stays None where the process is killed
-            "device": self._model.device,
+            "device": self._engine.device,
             "max_batch_seconds": self._settings.runner.max_batch_seconds,
             **environment(),
         }
@@ -214,8 +222,9 @@ class Evaluation:
     def _run_samples(self, run: RunDirectory, record: dict[str, Any], rest: Selection) -> RunnerReport:
         with self._said_how_to_go_on(run, rest.title):
             if not self._is_loaded:
-                self._model.load()
+                self._engine.load()
                 self._is_loaded = True
+            self._engine.begin(rest.task, rest.split, rest.samples)
             session = self._new_session()
             record["sessions"].append(session)
             write_json(run.run_json, record)
@@ -231,7 +240,7 @@ class Evaluation:
             options = GenerationOptions(**record["generation"])
             clips, language = self._clips(rest.task), _text_language(rest.task, rest.split)
             runner = Runner(
-                self._model, options, self._settings.runner, log, advance, clips=clips, text_language=language
+                self._engine.models, options, self._settings.runner, log, advance, clips=clips, text_language=language
             )
             try:
                 runner.run(rest.samples)
@@ -243,6 +252,7 @@ class Evaluation:
                     "audio_seconds": round(runner.report.audio_seconds, 3),
                     "model_seconds": round(runner.report.model_seconds, 3),
                     "num_out_of_memory": runner.report.num_out_of_memory,
+                    **({"usage": dict(runner.report.usage)} if runner.report.usage else {}),
                 }
                 write_json(run.run_json, record)
         return runner.report

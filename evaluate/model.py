@@ -21,6 +21,7 @@ class ModelAdapter(ABC):
     description = ""  # in a list of models; "": the first line of its module
     source_hash = ""  # of the Python file that a user's own adapter comes from: an edited file is another model
     sample_rate_hz: int | None = 16_000  # of the waveforms it wants; None: it does not hear, nothing is decoded
+    answers_singly = False  # True: each output is of its own request and logged as it comes, before its batch is done
 
     def __init__(self, where: str = "") -> None:
         del where  # a model of one's own may need none
@@ -79,3 +80,6 @@ class ModelAdapter(ABC):
 
     def release_memory(self) -> None:
         """Give back what a failed batch may have left behind; called after running out of memory."""
+
+    def stop(self) -> None:
+        """Break off what `generate` is doing in another thread, if that can be done: the run ends early."""

@@ -8,6 +8,8 @@ from typing import Any
 
 from evaluate.errors import RequestError
 
+USER_MODULE = "otoscope_user_"  # begins the name of every module that a path of the user's was imported as
+
 
 def _import(path: Path) -> Any:
     """Import a Python file by its path.
@@ -15,7 +17,7 @@ def _import(path: Path) -> Any:
     Raises:
         RequestError: The file does not run.
     """
-    spec = importlib.util.spec_from_file_location(f"otoscope_user_{path.stem}", path)
+    spec = importlib.util.spec_from_file_location(f"{USER_MODULE}{path.stem}", path)
     if spec is None or spec.loader is None:
         raise RequestError(f"{path}: not importable, expected a Python file")
     module = importlib.util.module_from_spec(spec)

@@ -2,12 +2,14 @@
 
 It knows `Task` and `ModelAdapter` and no concrete one. It alone catches what a sample or a model throws, and turns it
 into a failure in the log; whatever it does not catch (Ctrl-C, a full disk) ends the run with all finished batches kept.
+Several copies of a model share the batches, each driven by a thread; one copy is driven by the caller's own.
 """
 
+import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from evaluate.audio import AudioInfo, inspect_audio, load_waveform, span_seconds
@@ -18,7 +20,7 @@ from evaluate.model import ModelAdapter
 from evaluate.prediction_log import LogWriter
 from evaluate.types import Failure, GenerationOptions, Output, Prediction, Request, Sample
 
-BATCHES_AHEAD = 2  # decoded while the model works on the one before; bounds memory
+BATCHES_AHEAD = 2  # decoded for each copy of the model while it works on the one before; bounds memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class RunnerReport:
     model_seconds: float = 0.0
     sample_rates_hz: Counter[int] = field(default_factory=Counter)  # rate in the header → number of files
     num_out_of_memory: int = 0  # batches that did not fit and were halved
+    usage: Counter[str] = field(default_factory=Counter)  # sums of what the answers cost, see Output.usage
 
 
 Advance = Callable[[int, float], None]  # number of samples done, their audio seconds
@@ -64,7 +67,7 @@ class Runner:
     """Evaluates samples with a loaded model and appends the answers to a log.
 
     Args:
-        model: Loaded.
+        models: Loaded; equal copies of one model, if there are several.
         options: How text is generated.
         settings: See there.
         log: Where answers go.
@@ -75,7 +78,7 @@ class Runner:
 
     def __init__(
         self,
-        model: ModelAdapter,
+        models: Sequence[ModelAdapter],
         options: GenerationOptions,
         settings: RunnerSettings,
         log: LogWriter,
@@ -84,7 +87,8 @@ class Runner:
         clips: ClipPolicy | None = None,
         text_language: str = "",
     ) -> None:
-        self._model = model
+        self._models = models
+        self._model = models[0]
         self._options = options
         self._settings = settings
         self._log = log
@@ -93,6 +97,8 @@ class Runner:
         self._text_language = text_language
         self._durations: dict[str, float] = {}
         self._awaited: dict[str, _Awaited] = {}  # by the sample's id; texts only, of the few samples under way
+        self._lock = threading.RLock()  # guards all of the above, the log and the report
+        self._is_stopped = False
         self.report = RunnerReport()
 
     def run(self, samples: Sequence[Sample]) -> RunnerReport:
@@ -104,12 +110,40 @@ class Runner:
                 max_batch_seconds=self._settings.max_batch_seconds,
                 padded_seconds=self._model.padded_seconds,
             )
-            for batch in self._decoded_batches(pool, planner):
-                if batch:
-                    self._answer(batch, planner)
+            self._answer_all(self._decoded_batches(pool, planner), planner)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
         return self.report
+
+    def _answer_all(self, batches: Iterator[list[_Decoded]], planner: BatchPlanner[Part]) -> None:
+        """Put the batches to the copies of the model, each as soon as it is free."""
+        if len(self._models) == 1:
+            for batch in batches:
+                self._answer(self._model, batch, planner)
+            return
+
+        def work(model: ModelAdapter) -> None:
+            while True:
+                with self._lock:
+                    batch = None if self._is_stopped else next(batches, None)
+                if batch is None:
+                    return
+                self._answer(model, batch, planner)
+
+        threads = ThreadPoolExecutor(len(self._models), thread_name_prefix="model")
+        try:
+            working = [threads.submit(work, model) for model in self._models]
+            wait(working, return_when=FIRST_EXCEPTION)
+            for one in working:
+                if one.done():
+                    one.result()
+        except BaseException:
+            self._is_stopped = True
+            for model in self._models:
+                model.stop()
+            raise
+        finally:
+            threads.shutdown(wait=True)
 
     def _measure(self, pool: ThreadPoolExecutor, samples: Sequence[Sample]) -> list[tuple[Part, float]]:
         """Return what goes to the model, with durations; what has no readable header, or is rejected, fails here."""
@@ -133,7 +167,7 @@ class Runner:
         """Yield batches ready for the model, a few of them decoded ahead; what does not decode has failed."""
         ahead: deque[list[tuple[Part, Future[Request]]]] = deque()
         while True:
-            while len(ahead) <= BATCHES_AHEAD and (batch := planner.next_batch()):
+            while len(ahead) <= BATCHES_AHEAD * len(self._models) and (batch := planner.next_batch()):
                 ahead.append([(part, pool.submit(self._decode, part.sample)) for part in batch])
             if not ahead:
                 return
@@ -142,7 +176,7 @@ class Runner:
                 try:
                     decoded.append(_Decoded(part, future.result()))
                 except Exception as error:  # whatever a decoder throws at a broken file: the sample fails alone
-                    self._finish([part], [Output(part.sample.id, error=_failure(error))], 0.0)
+                    self._finish([(part, Output(part.sample.id, error=_failure(error)))], 0.0)
             yield decoded
 
     def _decode(self, sample: Sample) -> Request:
@@ -152,51 +186,72 @@ class Runner:
         waveforms = (load_waveform(ref, sample_rate_hz=rate) for ref in sample.audio)
         return Request(sample, tuple(self._clips.pad(waveform, sample_rate_hz=rate) for waveform in waveforms))
 
-    def _answer(self, batch: list[_Decoded], planner: BatchPlanner[Part]) -> None:
+    def _answer(self, model: ModelAdapter, batch: list[_Decoded], planner: BatchPlanner[Part]) -> None:
         """Put a batch to the model; a batch that fails is halved until the request at fault stands alone."""
+        if not batch:
+            return
         durations = [one.part.seconds for one in batch]
         if not planner.fits(durations):  # planned before the budget shrank
-            self._answer_halves(batch, planner)
+            self._answer_halves(model, batch, planner)
             return
-        requests = [one.request for one in batch]
         started = time.perf_counter()
-        failed = out_of_memory = False
+        failure: Failure | None = None
+        out_of_memory = False
+        left = {one.request.sample.id: one for one in batch}
+        answered: list[tuple[Part, Output]] = []
         try:
-            outputs = _matched(requests, self._model.generate(requests, self._options))
+            for output in model.generate([one.request for one in batch], self._options):
+                one = _asked(left, output, batch)
+                answered.append((one.part, output))
+                if model.answers_singly:
+                    self._finish(answered, time.perf_counter() - started)
+                    answered = []
         except Exception as error:  # any model, any fault: the boundary that turns it into a failure in the log
-            failed, out_of_memory = True, is_out_of_memory(error)
-            outputs = [Output(requests[0].sample.id, error=_failure(error))]
+            failure, out_of_memory = _failure(error), is_out_of_memory(error)
         latency_s = time.perf_counter() - started
-        self.report.model_seconds += latency_s
+        with self._lock:
+            self.report.model_seconds += latency_s
+            self.report.num_out_of_memory += out_of_memory
         if out_of_memory:  # handled here, where the exception no longer holds the frames that hold the memory
-            self.report.num_out_of_memory += 1
-            self._model.release_memory()
-        if failed and len(batch) > 1:
-            if out_of_memory:
-                planner.halve_budget(durations)
-            self._answer_halves(batch, planner)
+            model.release_memory()
+        if failure is None:
+            nothing = Failure(ModelOutputError.__name__, "the model returned nothing for this sample")
+            answered += [(one.part, Output(sample_id, error=nothing)) for sample_id, one in left.items()]
+            self._finish(answered, latency_s)
             return
-        self._finish([one.part for one in batch], outputs, latency_s)
+        rest = list(left.values()) if model.answers_singly else batch  # else they may stand with the wrong samples
+        if len(batch) == 1:
+            self._finish([(one.part, Output(one.request.sample.id, error=failure)) for one in rest], latency_s)
+            return
+        if out_of_memory:
+            with self._lock:
+                planner.halve_budget(durations)
+        self._answer_halves(model, rest, planner)
 
-    def _answer_halves(self, batch: list[_Decoded], planner: BatchPlanner[Part]) -> None:
-        middle = len(batch) // 2
-        self._answer(batch[:middle], planner)
-        self._answer(batch[middle:], planner)
+    def _answer_halves(self, model: ModelAdapter, batch: list[_Decoded], planner: BatchPlanner[Part]) -> None:
+        middle = (len(batch) + 1) // 2
+        self._answer(model, batch[:middle], planner)
+        self._answer(model, batch[middle:], planner)
 
-    def _finish(self, parts: Sequence[Part], outputs: Sequence[Output], latency_s: float) -> None:
-        """Log the samples whose last part is in a batch; what the others gave so far is kept."""
-        for part, output in zip(parts, outputs, strict=True):
-            self._awaited.setdefault(part.whole.id, _Awaited()).outputs[part.number] = output
-        finished = []
-        for part in {part.whole.id: part for part in parts}.values():
-            sample, awaited = part.whole, self._awaited[part.whole.id]
-            awaited.latency_s += latency_s
-            if len(awaited.outputs) == part.num_parts:
-                del self._awaited[sample.id]
-                in_order = [awaited.outputs[number] for number in range(part.num_parts)]
-                output = join_outputs(sample, in_order, language=self._text_language or sample.language)
-                finished.append(self._prediction(sample, output, awaited.latency_s, clips=part.changes))
-        self._record(finished)
+    def _finish(self, answered: Sequence[tuple[Part, Output]], latency_s: float) -> None:
+        """Log the samples whose last part has been answered; what the others gave so far is kept."""
+        with self._lock:
+            for part, output in answered:
+                awaited = self._awaited.setdefault(part.whole.id, _Awaited())
+                awaited.outputs[part.number] = output
+                if output.latency_s is not None:
+                    awaited.latency_s += output.latency_s
+            finished = []
+            for part, in_batch in _parts_by_sample(answered):
+                sample, awaited = part.whole, self._awaited[part.whole.id]
+                if any(output.latency_s is None for output in in_batch):
+                    awaited.latency_s += latency_s
+                if len(awaited.outputs) == part.num_parts:
+                    del self._awaited[sample.id]
+                    in_order = [awaited.outputs[number] for number in range(part.num_parts)]
+                    output = join_outputs(sample, in_order, language=self._text_language or sample.language)
+                    finished.append(self._prediction(sample, output, awaited.latency_s, clips=part.changes))
+            self._record(finished)
 
     def _prediction(
         self, sample: Sample, output: Output, latency_s: float, *, clips: tuple[str, ...] = ()
@@ -214,6 +269,8 @@ class Runner:
             audio=tuple(str(ref.path.absolute()) for ref in sample.audio),  # pages find it from wherever they are made
             spans=_spans(sample),
             clips=clips,
+            usage=output.usage,
+            details=output.details,
         )
 
     def _record(self, predictions: list[Prediction]) -> None:
@@ -222,7 +279,17 @@ class Runner:
         self.report.num_done += len(predictions)
         self.report.num_failed += sum(prediction.error is not None for prediction in predictions)
         self.report.audio_seconds += seconds
+        for prediction in predictions:
+            self.report.usage.update(prediction.usage)  # a Counter adds fractions too
         self._advance(len(predictions), seconds)
+
+
+def _parts_by_sample(answered: Sequence[tuple[Part, Output]]) -> list[tuple[Part, list[Output]]]:
+    """Return a part of each sample with the outputs of all of its parts that were answered together."""
+    together: dict[str, tuple[Part, list[Output]]] = {}
+    for part, output in answered:
+        together.setdefault(part.whole.id, (part, []))[1].append(output)
+    return list(together.values())
 
 
 def _headers(sample: Sample) -> list[AudioInfo] | Failure:
@@ -255,21 +322,15 @@ def _failure(error: BaseException) -> Failure:
     return Failure(type(error).__name__, " ".join(str(error).split()) or "no message")
 
 
-def _matched(requests: Sequence[Request], outputs: Iterable[Output]) -> list[Output]:
-    """Return one output per request, in the order of the requests.
-
-    A request without an output is a failure. An output for a sample that was not asked for, or a second one for the
-    same sample, means that answers may stand with the wrong samples, so the whole batch is in doubt.
+def _asked(left: dict[str, _Decoded], output: Output, batch: Sequence[_Decoded]) -> _Decoded:
+    """Return, and take out of what is left, the request that an output answers.
 
     Raises:
-        ModelOutputError: An id was not asked for, or came twice.
+        ModelOutputError: It was not asked for, or is answered already: answers may stand with the wrong samples.
     """
-    by_id: dict[str, Output] = {}
-    asked = {request.sample.id for request in requests}
-    for output in outputs:
-        if output.sample_id not in asked or output.sample_id in by_id:
-            what = "answered twice" if output.sample_id in by_id else "was not in the batch"
-            raise ModelOutputError(f"the model's answers do not fit its batch: sample {output.sample_id!r} {what}")
-        by_id[output.sample_id] = output
-    missing = Failure(ModelOutputError.__name__, "the model returned nothing for this sample")
-    return [by_id.get(request.sample.id) or Output(request.sample.id, error=missing) for request in requests]
+    one = left.pop(output.sample_id, None)
+    if one is None:
+        was_asked = any(other.request.sample.id == output.sample_id for other in batch)
+        what = "answered twice" if was_asked else "was not in the batch"
+        raise ModelOutputError(f"the model's answers do not fit its batch: sample {output.sample_id!r} {what}")
+    return one

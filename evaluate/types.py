@@ -111,6 +111,9 @@ class Output:
     text: str | None = None
     error: Failure | None = None
     truncated: bool | None = None  # True: stopped by the token limit; None: the adapter cannot tell
+    latency_s: float | None = None  # where the adapter measured it for this sample alone
+    usage: Mapping[str, float] = field(default_factory=dict)  # what adds up over a run: tokens, cost
+    details: Mapping[str, str] = field(default_factory=dict)  # what a server said besides: finish reason, its model
 
     def __post_init__(self) -> None:
         if (self.text is None) == (self.error is None):
@@ -126,13 +129,15 @@ class Prediction:
     error: Failure | None
     references: tuple[str, ...]
     audio_seconds: float | None  # of the corpus's audio, before any cut; None where it could not be measured
-    latency_seconds: float  # wall time of the batch that the sample was in, or batches
+    latency_seconds: float  # wall time of the batch that the sample was in, or batches; its own where it is known
     truncated: bool | None = None
     prompt: str = ""
     groups: Mapping[str, str] = field(default_factory=dict)
     audio: tuple[str, ...] = ()  # paths of the files that were read, absolute
     spans: tuple[tuple[float, float | None], ...] = ()  # start and duration in s of each, () for whole files
     clips: tuple[str, ...] = ()  # what was done to them: truncated, chunked, padded, rejected; see evaluate.clips
+    usage: Mapping[str, float] = field(default_factory=dict)  # see Output
+    details: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as it stands in `predictions.jsonl`."""
@@ -150,6 +155,8 @@ class Prediction:
             "audio": list(self.audio),
             **({"spans": [list(span) for span in self.spans]} if self.spans else {}),
             **({"clips": list(self.clips)} if self.clips else {}),
+            **({"usage": dict(self.usage)} if self.usage else {}),
+            **({"details": dict(self.details)} if self.details else {}),
         }
 
     @classmethod
@@ -161,6 +168,7 @@ class Prediction:
         """
         error, hypothesis, groups = record["error"], record["hypothesis"], record.get("groups", {})
         clips, spans = record.get("clips") or [], record.get("spans") or []
+        usage, details = record.get("usage") or {}, record.get("details") or {}
         if not isinstance(record["id"], str) or not isinstance(hypothesis, str | None):
             raise TypeError("id must be a string, hypothesis a string or null")
         if (hypothesis is None) == (error is None):
@@ -172,6 +180,10 @@ class Prediction:
             raise TypeError("groups must be an object of strings")
         if not _are_strings(clips):
             raise TypeError("clips must be a list of strings")
+        if not isinstance(usage, dict) or not all(isinstance(value, int | float) for value in usage.values()):
+            raise TypeError("usage must be an object of numbers")
+        if not isinstance(details, dict) or not _are_strings(list(details.values())):
+            raise TypeError("details must be an object of strings")
         if spans and (len(spans) != len(audio) or not all(map(_is_span, spans))):
             raise TypeError("spans must be a list of [start, duration or null], one for each path in audio")
         return cls(
@@ -187,6 +199,8 @@ class Prediction:
             audio=tuple(audio),
             spans=tuple((start_s, duration_s) for start_s, duration_s in spans),
             clips=tuple(clips),
+            usage=usage,
+            details=details,
         )
 
 

@@ -1,6 +1,7 @@
 """What adapters of transformers checkpoints share: where a checkpoint is, what identifies it, device and dtype."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,27 @@ class Checkpoint:
             return config.parent.name if config else self.revision
         files = [path for pattern in HASHED_FILES for path in self.folder.glob(pattern)]
         return digest({path.name: file_digest(path, num_blocks=HASHED_BLOCKS) for path in files})[:16]
+
+    def num_weights(self) -> int | None:
+        """Return how many numbers the weights hold, None where that is not told without loading them."""
+        if self.folder is None:
+            from huggingface_hub import get_safetensors_metadata
+
+            try:
+                counts = get_safetensors_metadata(self.where, revision=self.revision).parameter_count
+            except Exception:  # no network, another format: loading says what is wrong, if anything is
+                return None
+            return sum(int(count) for count in counts.values())
+        from safetensors import SafetensorError, safe_open
+
+        total = 0
+        for path in self.folder.glob("*.safetensors"):
+            try:
+                with safe_open(path, framework="np") as weights:
+                    total += sum(math.prod(weights.get_slice(name).get_shape()) for name in weights.keys())  # noqa: SIM118
+            except (SafetensorError, OSError):  # damaged: loading says so
+                return None
+        return total or None
 
     def _file(self, file_name: str) -> Path | None:
         if self.folder is not None:

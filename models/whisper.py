@@ -8,17 +8,14 @@ after window, which needs timestamps and goes one recording at a time. There `ma
 Source: Radford et al. 2022, "Robust Speech Recognition via Large-Scale Weak Supervision".
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from evaluate.errors import ModelLoadError, RequestError
-from evaluate.model import ModelAdapter
-from evaluate.results import digest
 from evaluate.task import Task
 from evaluate.types import GenerationOptions, Output, Request, Sample
-from models.checkpoint import Checkpoint, check_dtype, resolve_device
+from models.pretrained import Pretrained, search_settings
 
 WINDOW_S = 30.0
 SAMPLE_RATE_HZ = 16_000
@@ -31,60 +28,30 @@ class _Facts:
 
     is_multilingual: bool
     languages: frozenset[str]  # that it has a token for; empty: not said
-    dtype: str  # of its weights
     max_length: int  # tokens of prompt and answer
 
 
-class Whisper(ModelAdapter):
-    """A Whisper checkpoint.
+class Whisper(Pretrained):
+    """A Whisper checkpoint."""
 
-    Args:
-        where: Folder or hub id.
-        device: "auto", "cpu", "cuda", "cuda:1", …
-        dtype: "auto" is float32 on a CPU and the checkpoint's own elsewhere.
-        revision: Branch, tag or commit of a hub id.
-    """
-
+    family = "whisper"
     sample_rate_hz = SAMPLE_RATE_HZ
 
-    def __init__(self, where: str, *, device: str = "auto", dtype: str = "auto", revision: str = "main") -> None:
-        self._checkpoint = Checkpoint(where, revision=revision)
-        self._asked_device, self._asked_dtype = device, check_dtype(dtype)
-        self.name = f"whisper:{self._checkpoint.name}"
-        self._model: Any = None
-        self._processor: Any = None
-        if self._checkpoint.folder:
-            _ = self._facts  # a folder is looked into at once, the hub only when there is something to ask a model
+    def accepts(self, model_type: str) -> bool:
+        return model_type == "whisper"
 
     @cached_property
     def _facts(self) -> "_Facts":
-        """What the checkpoint's configuration says.
-
-        Raises:
-            RequestError: It is no Whisper.
-            ModelLoadError: The hub cannot be reached.
-        """
-        config = self._checkpoint.read_config("config.json")
-        if config.get("model_type") != "whisper":
-            raise RequestError(
-                f"{self._checkpoint.where}: config.json says model_type {config.get('model_type')!r}, expected "
-                "'whisper'; see otoscope models for other families"
-            )
+        """What the checkpoint's configuration says."""
+        self._check_type()
+        config = self._config
         generation = self._checkpoint.read_config("generation_config.json")
         return _Facts(
             # Older conversions lack the flag; English-only vocabularies are one token shorter.
             is_multilingual=bool(generation.get("is_multilingual", config.get("vocab_size", 51865) >= 51865)),
             languages=frozenset(token.strip("<|>") for token in generation.get("lang_to_id", {})),
-            dtype=str(config.get("dtype") or config.get("torch_dtype") or "float32"),
             max_length=int(generation.get("max_length") or config.get("max_target_positions") or 448),
         )
-
-    def identity(self) -> dict[str, Any]:
-        return {"revision": self._checkpoint.commit(), "dtype": self._dtype()}
-
-    @property
-    def device(self) -> str:
-        return resolve_device(self._asked_device)
 
     def refusal(self, task: Task, asked: Sequence[Sample]) -> str | None:
         if task.kind != "asr":
@@ -109,53 +76,14 @@ class Whisper(ModelAdapter):
         return None
 
     def load(self) -> None:
-        import torch
         from transformers import WhisperForConditionalGeneration, WhisperProcessor
-        from transformers.utils import logging
 
-        logging.set_verbosity_error()  # its advice is for people who call generate themselves
-        logging.disable_progress_bar()
-        where = self._checkpoint.where
-        settings = {} if self._checkpoint.folder else {"revision": self._checkpoint.revision}
-        try:
-            self._processor = WhisperProcessor.from_pretrained(where, **settings)
-            model, report = WhisperForConditionalGeneration.from_pretrained(
-                where, dtype=getattr(torch, self._dtype()), output_loading_info=True, **settings
-            )
-        except Exception as error:  # transformers raises whatever its parts raise
-            reason = " ".join(str(error).split())[:300]
-            raise ModelLoadError(f"{where}: the checkpoint does not load ({type(error).__name__}: {reason})") from error
-        if report["missing_keys"]:
-            missing = sorted(report["missing_keys"])
-            raise ModelLoadError(
-                f"{where}: {len(missing)} weights are missing, first {missing[0]!r}; they would be random, get it again"
-            )
-        try:
-            self._model = model.to(self.device).eval()
-        except (RuntimeError, AssertionError) as error:  # an absent device, or one without room
-            reason = " ".join(str(error).split())[:300]
-            raise ModelLoadError(f"{where}: the checkpoint does not fit on {self.device} ({reason})") from error
+        self._load(WhisperForConditionalGeneration, WhisperProcessor)
 
     def padded_seconds(self, duration_s: float) -> float:
         return max(duration_s, WINDOW_S)  # every clip is padded to a whole window
 
-    def generate(self, batch: Sequence[Request], options: GenerationOptions) -> Iterable[Output]:
-        import torch
-
-        # Sampled, each answer draws from a seed of its own, or it would depend on its neighbours in the batch.
-        batches = [[request] for request in batch] if options.temperature > 0 else [list(batch)]
-        with torch.inference_mode():
-            for together in batches:
-                torch.manual_seed(_seed(options, together[0]))
-                yield from self._transcribe(together, options)
-
-    def release_memory(self) -> None:
-        import torch
-
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-
-    def _transcribe(self, batch: Sequence[Request], options: GenerationOptions) -> Iterator[Output]:
+    def _answer(self, batch: Sequence[Request], options: GenerationOptions) -> Iterator[Output]:
         short = [request for request in batch if request.waveforms[0].size <= WINDOW_FRAMES]
         if short:
             yield from self._transcribe_short(short, options)
@@ -171,7 +99,7 @@ class Whisper(ModelAdapter):
             features.to(self._model.device, self._model.dtype),
             **self._prompt(batch),
             **self._limit(options),
-            **_decoding(options),
+            **search_settings(options),
         )  # (batch, new tokens), padded with the end token
         limit = min(options.max_new_tokens or self._room_for_new_tokens(), self._room_for_new_tokens())
         for request, row in zip(batch, ids, strict=True):
@@ -194,7 +122,7 @@ class Whisper(ModelAdapter):
             return_timestamps=True,
             **self._prompt([request]),
             **self._limit(options),
-            **_decoding(options),
+            **search_settings(options),
         )
         yield Output(request.sample.id, text=self._processor.decode(ids[0], skip_special_tokens=True))
 
@@ -214,26 +142,3 @@ class Whisper(ModelAdapter):
         # Start, language, task and "no timestamps" stand before the first new token; English-only has two of them.
         prompt_length = 4 if self._facts.is_multilingual else 2
         return self._facts.max_length - prompt_length
-
-    def _dtype(self) -> str:
-        if self._asked_dtype != "auto":
-            return self._asked_dtype
-        return "float32" if self.device == "cpu" else self._facts.dtype
-
-
-def _seed(options: GenerationOptions, request: Request) -> int:
-    return int(digest([options.seed, request.sample.id])[:15], 16)
-
-
-def _decoding(options: GenerationOptions) -> dict[str, Any]:
-    """Return the options as `generate` of transformers names them; greedy, whatever the checkpoint's own say."""
-    chosen: dict[str, Any] = {"num_beams": options.num_beams, "do_sample": options.temperature > 0}
-    if options.temperature > 0:
-        chosen |= {"temperature": options.temperature, "top_p": options.top_p}
-    if options.min_new_tokens > 0:
-        chosen["min_new_tokens"] = options.min_new_tokens
-    if options.repetition_penalty != 1.0:
-        chosen["repetition_penalty"] = options.repetition_penalty
-    if options.length_penalty != 1.0:
-        chosen["length_penalty"] = options.length_penalty
-    return chosen

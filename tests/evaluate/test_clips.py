@@ -69,7 +69,7 @@ def run(
 ) -> tuple[RunnerReport, dict[str, Prediction]]:
     with LogWriter(log) as writer:
         settings = RunnerSettings(max_batch_seconds=max_batch_seconds)
-        report = Runner(model, GenerationOptions(), settings, writer, lambda *_: None, clips=policy).run(samples)
+        report = Runner([model], GenerationOptions(), settings, writer, lambda *_: None, clips=policy).run(samples)
     index = index_log(log)
     return report, {one.id: one for one in read_predictions(log, index, index.offsets)}
 

@@ -25,7 +25,7 @@ def run(
     model: ModelAdapter, samples: Sequence[Sample], log: Path, settings: RunnerSettings | None = None
 ) -> tuple[RunnerReport, dict[str, Prediction]]:
     with LogWriter(log) as writer:
-        runner = Runner(model, GenerationOptions(), settings or RunnerSettings(), writer, lambda *_: None)
+        runner = Runner([model], GenerationOptions(), settings or RunnerSettings(), writer, lambda *_: None)
         report = runner.run(samples)
     index = index_log(log)
     return report, {one.id: one for one in read_predictions(log, index, index.offsets)}
@@ -172,3 +172,94 @@ def test_out_of_memory_is_told_by_name() -> None:
     assert is_out_of_memory(MemoryError())
     assert is_out_of_memory(RuntimeError("CUDA error: out of memory"))
     assert not is_out_of_memory(ValueError("out of memory"))
+
+
+class Singly(ModelAdapter):
+    """Answers one after another, as a server does, and breaks off where it is told to."""
+
+    name = "singly"
+    answers_singly = True
+
+    def __init__(self, *, breaks_at: str = "", log: Path | None = None) -> None:
+        self._breaks_at, self._log = breaks_at, log
+        self.seen_in_log: list[int] = []
+        self.asked: list[str] = []
+
+    def generate(self, batch: Sequence[Request], options: GenerationOptions) -> Iterable[Output]:
+        for request in batch:
+            self.asked.append(request.sample.id)
+            if self._log is not None:
+                self.seen_in_log.append(len(self._log.read_bytes().splitlines()))
+            if request.sample.id == self._breaks_at:
+                raise ConnectionError("gone")
+            yield Output(
+                request.sample.id,
+                text="x",
+                latency_s=0.25,
+                usage={"tokens": 3, "cost_usd": 0.5},
+                details={"finish_reason": "stop"},
+            )
+
+
+def test_what_answers_singly_is_logged_before_its_batch_is_done(tmp_path: Path) -> None:
+    model = Singly(log=tmp_path / "log")
+    report, done = run(model, make_samples(tmp_path, 4), tmp_path / "log")
+    assert model.seen_in_log == [0, 1, 2, 3]
+    assert {one.latency_seconds for one in done.values()} == {0.25}
+    assert done["s0"].details == {"finish_reason": "stop"}
+    assert dict(report.usage) == {"tokens": 12, "cost_usd": 2.0}
+
+
+def test_what_has_been_answered_singly_is_not_asked_again_when_the_batch_breaks(tmp_path: Path) -> None:
+    model = Singly(breaks_at="s1")
+    report, done = run(model, make_samples(tmp_path, 4), tmp_path / "log")
+    assert [one.id for one in done.values() if one.error] == ["s1"]
+    assert model.asked.count("s3") == 1  # the longest goes first
+    assert report.num_done == 4
+
+
+class Copy(ModelAdapter):
+    """One of several copies; each waits for the others once, so that none can do all the work."""
+
+    name = "copy"
+
+    def __init__(self, barrier: threading.Barrier, *, fails: bool = False) -> None:
+        self._barrier, self._fails = barrier, fails
+        self.did: list[str] = []
+
+    def generate(self, batch: Sequence[Request], options: GenerationOptions) -> Iterable[Output]:
+        if not self.did:
+            self._barrier.wait(timeout=30)
+        self.did += [request.sample.id for request in batch]
+        if self._fails:
+            raise RuntimeError("this copy is broken")
+        return [Output(request.sample.id, text=f"of {request.sample.id}") for request in batch]
+
+
+def test_several_copies_share_the_work_and_each_sample_is_answered_once(tmp_path: Path) -> None:
+    barrier = threading.Barrier(3)
+    copies = [Copy(barrier) for _ in range(3)]
+    samples = make_samples(tmp_path, 30)
+    with LogWriter(tmp_path / "log") as writer:
+        settings = RunnerSettings(max_batch_seconds=1.0)
+        report = Runner(copies, GenerationOptions(), settings, writer, lambda *_: None).run(samples)
+    assert all(copy.did for copy in copies)
+    assert sorted(id for copy in copies for id in copy.did) == sorted(sample.id for sample in samples)
+    assert len((tmp_path / "log").read_bytes().splitlines()) == report.num_done == 30
+
+
+def test_a_fault_of_the_log_ends_all_copies(tmp_path: Path) -> None:
+    barrier = threading.Barrier(2)
+
+    class FullDisk(LogWriter):
+        def append(self, predictions: Iterable[Prediction]) -> None:
+            raise OSError(28, "No space left on device")
+
+    with FullDisk(tmp_path / "log") as writer, pytest.raises(OSError, match="No space"):
+        Runner(
+            [Copy(barrier), Copy(barrier)],
+            GenerationOptions(),
+            RunnerSettings(max_batch_seconds=1.0),
+            writer,
+            lambda *_: None,
+        ).run(make_samples(tmp_path, 30))

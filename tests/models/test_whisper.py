@@ -227,7 +227,7 @@ def test_folders_that_hold_no_whisper_are_errors(copied_checkpoint: Path, tmp_pa
         Whisper("")
     with pytest.raises(RequestError, match="no config.json in it"):
         Whisper(str(tmp_path))
-    with pytest.raises(RequestError, match="model_type 'qwen2', expected 'whisper'"):
+    with pytest.raises(RequestError, match="model_type 'qwen2', which is not called the way of whisper:"):
         Whisper(str(edit_config(copied_checkpoint, "config.json", model_type="qwen2")))
 
 
