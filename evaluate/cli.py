@@ -362,7 +362,9 @@ def _judge(spec: str | None, arguments: dict[str, str], generation: dict[str, st
         return None
     from evaluate.judging.model_judge import create_judge
 
-    return create_judge(spec, arguments=arguments, generation=_generation(generation, option="--judge-gen"))
+    return create_judge(
+        spec, arguments=arguments, generation=_generation(generation, option="--judge-gen"), notice=notice
+    )
 
 
 _NO_MODEL = (

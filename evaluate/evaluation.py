@@ -306,7 +306,11 @@ class Evaluation:
         """Add the judge that has scored a run to run.json, with its rubric; several may, one after another."""
         for score in metrics.values():
             if score.get("judge"):
-                asked = {field: score[field] for field in ("judge", "rubric", "rubric_digest")}
+                asked = {
+                    field: score[field]
+                    for field in ("judge", "rubric", "rubric_digest", "judge_models")
+                    if field in score
+                }
                 if asked not in record.get("judges", []):
                     record["judges"] = [*record.get("judges", []), asked]
                     write_json(run.run_json, record)

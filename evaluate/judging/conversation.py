@@ -28,6 +28,7 @@ class Conversation:
         self.num_asked = 1
         self.scores: tuple[float, ...] | None = None  # as the judge gave them: of the first answer, of the second
         self.failure: Failure | None = None
+        self.replies: list[Reply] = []
         self._rubric = rubric
         self.question = _question((), prompt)
 
@@ -38,6 +39,7 @@ class Conversation:
 
     def hear(self, reply: Reply) -> None:
         """Take a reply: it ends the conversation with a score, or is asked about."""
+        self.replies.append(reply)
         if not reply.truncated:  # or its last number may be the first half of one
             self.scores = self._rubric.read(reply.text)
         if self.scores is None:

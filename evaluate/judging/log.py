@@ -1,6 +1,6 @@
 """What judges replied, kept beside the prediction log: `judgements.jsonl`, a line per reply, appended as they come.
 
-    {"key", "judge_id", "judge", "rubric", "sample", "order", "prompt", "reply", "truncated"}
+    {"key", "judge_id", "judge", "rubric", "sample", "order", "prompt", "reply", "truncated", "usage", "details"}
 
 The key is a hash of what the judge was shown, `judge_id` one of the judge with all its settings: another answer, prompt
 or judge is judged anew, and a run that is scored again asks nothing twice. The scores are read out of the replies each
@@ -10,7 +10,7 @@ time. A call that failed leaves no line, so that it is made again.
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ class Reply:
 
     text: str
     truncated: bool | None = None  # the token limit ended it: its last number may be a part of one
+    usage: Mapping[str, float] = field(default_factory=dict)  # tokens, cost; where a server says it
+    details: Mapping[str, str] = field(default_factory=dict)  # what a server said besides: the model it is
 
 
 class ReplyLog:
@@ -65,8 +67,13 @@ class ReplyLog:
             raise TypeError("judge_id, judge, key and reply must be strings")
         if truncated not in (None, True, False):
             raise TypeError("truncated must be true, false or null")
+        usage, details = line.get("usage") or {}, line.get("details") or {}
+        if not isinstance(usage, dict) or not all(isinstance(value, int | float) for value in usage.values()):
+            raise TypeError("usage must be an object of numbers")
+        if not isinstance(details, dict) or not all(isinstance(value, str) for value in details.values()):
+            raise TypeError("details must be an object of strings")
         self.judges[judge_id] = judge
-        self._replies.setdefault(judge_id, {})[key] = Reply(text, truncated)
+        self._replies.setdefault(judge_id, {})[key] = Reply(text, truncated, usage, details)
 
     def _read(self, path: Path) -> None:
         content = path.read_bytes()

@@ -5,7 +5,7 @@ with what was wrong and asked again, at most twice: the same question, word for 
 of calls that a network broke are the model's own. A call that fails in the end leaves no judgement, and no score.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -49,9 +49,10 @@ class ModelJudge:
         model: Not yet loaded; it is, once, when there is something to ask.
         arguments: Its settings as typed, for the record; secrets are left out.
         generation: Options other than greedy decoding of at most `MAX_NEW_TOKENS`.
+        notice: Gets what people should know, a line at a time; None: nobody.
 
     Raises:
-        RequestError: The model cannot answer text.
+        RequestError: The model cannot answer text, or not so.
     """
 
     def __init__(
@@ -60,29 +61,35 @@ class ModelJudge:
         *,
         arguments: Mapping[str, str] | None = None,
         generation: Mapping[str, Any] | None = None,
+        notice: Callable[[str], None] | None = None,
     ) -> None:
         self.name = model.name
         self._model = model
         self._arguments = without_secrets(arguments or {})
+        self._notice = notice or _nobody
         self._options = GenerationOptions(**{"max_new_tokens": MAX_NEW_TOKENS, **(generation or {})})
         self._log = ReplyLog()
         self._is_loaded = False
+        self._heard: list[Conversation] = []
         self._gone: Failure | None = None  # why it will answer nothing any more
         self._batch_size = BATCH_SIZE
         task, first = _Judging(Path()), Sample("0", (), "How good is this answer?", ("",), kind="chat", language="en")
         if reason := model.refusal(task, [first]):
             raise RequestError(f"{model.name} cannot judge: {reason}; name a model that answers text")
+        if reason := model.option_refusal(self._options):
+            raise RequestError(f"{model.name} cannot judge so: it {reason}")
         model.begin(task, Split("answers", (first,), Coverage(1, 1)), [first])
 
     @cached_property
     def facts(self) -> dict[str, Any]:
         """What determines its replies besides what it is shown."""
         source = {"source": self._model.source_hash} if self._model.source_hash else {}
+        neutral = self._model.neutral_settings  # as timeouts: another one is no other judge
         return {
             "name": self.name,
             **self._model.identity(),
             **source,
-            "arguments": self._arguments,
+            "arguments": {name: value for name, value in self._arguments.items() if name not in neutral},
             "generation": asdict(self._options),
         }
 
@@ -106,7 +113,18 @@ class ModelJudge:
                 if failure := failures.get(one.question.id):
                     one.fail(failure)
         self._follow(conversations, self.id)
+        self._heard = conversations
         return judgements_of(conversations, rubric)
+
+    def said(self) -> dict[str, Any]:
+        """Return what a server said with the replies to the last call of `judge`: which models it is, and the usage."""
+        replies = {id(reply): reply for one in self._heard for reply in one.replies}.values()  # one may serve several
+        models = sorted({reply.details["model"] for reply in replies if "model" in reply.details})
+        usage: dict[str, float] = {}
+        for reply in replies:
+            for what, amount in reply.usage.items():
+                usage[what] = usage.get(what, 0.0) + amount
+        return {"judge_models": models, "judge_usage": usage}
 
     def agreement(
         self, items: Sequence[Judged], judgements: Sequence[Judgement], rubric: Rubric
@@ -137,6 +155,8 @@ class ModelJudge:
         if not self._is_loaded:
             self._model.load()
             self._is_loaded = True
+            for remark in self._model.remarks():
+                self._notice(f"NOTE: judge {self.name}: {remark}")
         about = {one.question.id: one for one in conversations}  # equal answers to equal questions are judged once
         rest = [one.question for one in about.values()]
         failures: dict[str, Failure] = {}
@@ -166,21 +186,28 @@ class ModelJudge:
         asked, found = {question.id for question in batch}, dict[str, Output]()
         failure = Failure(ModelOutputError.__name__, "the judge returned nothing for this question")
         is_broken = out_of_memory = False
+        outputs: Iterable[Output] = ()
         try:
-            for output in self._model.generate([Request(question, ()) for question in batch], self._options):
+            outputs = self._model.generate([Request(question, ()) for question in batch], self._options)
+            for output in outputs:
                 if output.sample_id in found or output.sample_id not in asked:
                     found.clear()  # replies may stand with the wrong questions
                     raise ModelOutputError(
                         "the judge's replies do not fit the questions: one is of none, or the second"
                     )
                 found[output.sample_id] = output
+                if self._model.answers_singly and output.error is None:
+                    self._log.append([line(output)])
         except Exception as error:  # any model, any fault: that there is no judgement is said, not guessed
             failure = Failure(type(error).__name__, one_line(str(error)) or "no message")
             is_broken, out_of_memory = True, is_out_of_memory(error)
             if isinstance(error, MachineError):  # a server that is gone answers no other question either
                 self._gone = failure
         finally:  # also where somebody stops it
-            self._log.append(line(output) for output in found.values() if output.error is None)
+            if isinstance(outputs, Generator):
+                outputs.close()  # what it has under way ends now, not when it is collected
+            if not self._model.answers_singly:
+                self._log.append(line(output) for output in found.values() if output.error is None)
         failures = {key: output.error for key, output in found.items() if output.error}
         left = [question for question in batch if question.id not in found]
         if out_of_memory:
@@ -203,16 +230,25 @@ class ModelJudge:
             "prompt": conversation.question.prompt,
             "reply": output.text,
             "truncated": output.truncated,
+            "usage": dict(output.usage),
+            "details": dict(output.details),
         }
 
 
-def create_judge(spec: str, *, arguments: Mapping[str, str], generation: Mapping[str, Any]) -> ModelJudge:
+def _nobody(line: str) -> None:
+    """Tell nobody."""
+
+
+def create_judge(
+    spec: str, *, arguments: Mapping[str, str], generation: Mapping[str, Any], notice: Callable[[str], None]
+) -> ModelJudge:
     """Return the judge that a command names; nothing large is loaded.
 
     Args:
         spec: A model spec.
         arguments: The model's own settings, as typed.
         generation: Options of `GenerationOptions`.
+        notice: Gets what people should know, a line at a time.
 
     Raises:
         RequestError: There is no such model or setting, or it cannot answer text.
@@ -221,6 +257,6 @@ def create_judge(spec: str, *, arguments: Mapping[str, str], generation: Mapping
 
     try:
         model = create_model(spec, device="auto", dtype="auto", arguments=arguments)
-        return ModelJudge(model, arguments=arguments, generation=generation)
+        return ModelJudge(model, arguments=arguments, generation=generation, notice=notice)
     except RequestError as error:
         raise type(error)(f"--judge: {error}") from error

@@ -89,6 +89,10 @@ class Judge(Protocol):
         """Return a judgement of each sample, all of which have an answer, in their order."""
         ...
 
+    def said(self) -> dict[str, Any]:
+        """Return what it is to be remembered of the last judgements, JSON-ready, e.g. what they cost."""
+        ...
+
     def agreement(
         self, items: Sequence[Judged], judgements: Sequence[Judgement], rubric: "Rubric"
     ) -> list[dict[str, Any]]:

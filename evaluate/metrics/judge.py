@@ -46,6 +46,7 @@ class JudgeScore(SummedMetric):
         super().__init__(settings)
         self.rubric = load_rubric(self.settings.rubric)
         self._other_judges: list[dict[str, Any]] = []
+        self._said: dict[str, Any] = {}
 
     def default_normalizer(self) -> str:
         return "none"
@@ -58,6 +59,7 @@ class JudgeScore(SummedMetric):
         self._require_references(put)
         judge.keep_replies(self.settings.judgements)
         judgements = judge.judge(put, self.rubric)
+        self._said = judge.said()
         self._require_judgements(judge, judgements)
         self._other_judges = judge.agreement(put, judgements, self.rubric)
         by_sample = {item.sample_id: judgement for item, judgement in zip(put, judgements, strict=True)}
@@ -106,6 +108,10 @@ class JudgeScore(SummedMetric):
         for other in self._other_judges:
             shown = "undefined" if other["pearson"] is None else f"{other['pearson']:.2f}"
             found.append(f"judge {other['judge']} ({other['judge_id']}) on {other['n']} of these: Pearson's r {shown}")
+        if len(models := self._said.get("judge_models", [])) > 1:
+            found.append(f"the judge's replies come from several models: {', '.join(models)}")
+        if cost := self._said.get("judge_usage", {}).get("cost_usd"):
+            found.append(f"judging cost {cost:.2f} USD")
         if of["unjudged"]:
             found.append(f"left out, since the judge failed on them: {of['unjudged']:.0f} of {len(rows)} answers")
         return found
@@ -139,6 +145,7 @@ class JudgeScore(SummedMetric):
             "rubric": self.rubric.title,
             "rubric_digest": self.rubric.digest(),
             "scale": list(self.rubric.scale),
+            **self._said,
         }
 
     def signature_parts(self) -> tuple[str, ...]:

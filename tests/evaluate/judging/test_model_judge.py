@@ -235,6 +235,23 @@ def test_what_was_said_before_somebody_stopped_it_is_kept(tmp_path: Path) -> Non
     assert len((tmp_path / "j.jsonl").read_text().splitlines()) == 1
 
 
+def test_replies_that_come_one_by_one_are_logged_so(tmp_path: Path) -> None:
+    path, lengths = tmp_path / "j.jsonl", []
+
+    class Single(TextModel):
+        answers_singly = True
+
+        def generate(self, batch: Sequence[Request], options: GenerationOptions) -> Iterable[Output]:
+            for one in batch:
+                lengths.append(len(path.read_text().splitlines()) if path.exists() else 0)
+                yield Output(one.sample.id, text="8")
+
+    judge = ModelJudge(Single(lambda sample: ""))
+    judge.keep_replies(path)
+    judge.judge(items(3), ONE)
+    assert (lengths, len(path.read_text().splitlines())) == ([0, 1, 2], 3)
+
+
 def test_equal_answers_to_equal_questions_are_judged_once() -> None:
     judge, model = judge_with(lambda sample: "8")
     assert [one.score for one in judge.judge([item("A cat.", 1), item("A cat.", 2)], ONE)] == [8, 8]
@@ -252,6 +269,44 @@ def test_a_conversation_is_shown_with_all_its_turns() -> None:
     judge.judge([Judged("1", ("The first.",), "The second.", question="Which is louder?", turns=turns)], ONE)
     [asked] = model.asked
     assert "user: What is this?\n\nassistant: A kettle.\n\nuser: Which is louder?\n[END" in asked.prompt
+
+
+def test_what_a_server_says_of_itself_and_what_it_took_are_remembered(tmp_path: Path) -> None:
+    class Served(TextModel):
+        def generate(self, batch: Sequence[Request], options: GenerationOptions) -> Iterable[Output]:
+            for one in batch:
+                used, said = {"prompt_tokens": 10.0, "cost_usd": 0.5}, {"model": "big-1", "finish_reason": "stop"}
+                yield Output(one.sample.id, text="8" if one.sample.turns else "Well.", usage=used, details=said)
+
+        def remarks(self) -> Sequence[str]:
+            return ["its key is sent unencrypted"]
+
+    for _ in range(2):
+        notices: list[str] = []
+        judge = ModelJudge(Served(lambda sample: ""), notice=notices.append)
+        judge.keep_replies(tmp_path / "j.jsonl")
+        judge.judge([item("A cat.", 1), item("A cat.", 2), item("A bird.", 3)], ONE)
+        expected = {"prompt_tokens": 40, "cost_usd": 2.0}  # two questions, each with a follow-up
+        assert judge.said() == {"judge_models": ["big-1"], "judge_usage": expected}
+    assert notices == []  # the second time nothing was loaded
+    judge.judge([item("A third.", 4)], ONE)
+    assert notices == ["NOTE: judge text-model: its key is sent unencrypted"]
+
+
+def test_a_setting_that_bears_on_no_reply_makes_no_other_judge() -> None:
+    class Server(TextModel):
+        neutral_settings = frozenset({"timeout_s"})
+
+        def option_refusal(self, options: GenerationOptions) -> str | None:
+            return "cannot be told num_beams" if options.num_beams > 1 else None
+
+    plain, slow, other = (
+        ModelJudge(Server(lambda sample: ""), arguments=arguments)
+        for arguments in ({}, {"timeout_s": "9"}, {"system": "x"})
+    )
+    assert plain.id == slow.id != other.id
+    with pytest.raises(RequestError, match="text-model cannot judge so: it cannot be told num_beams"):
+        ModelJudge(Server(lambda sample: ""), generation={"num_beams": 2})
 
 
 def test_a_model_that_cannot_answer_text_is_no_judge() -> None:
@@ -309,6 +364,8 @@ def test_a_torn_last_line_is_cut_off_and_its_question_asked_again(tmp_path: Path
         "x",
         '{"key": "a", "judge_id": "b", "judge": "c", "reply": null, "truncated": null}',
         '{"key": "a", "judge_id": "b", "judge": "c", "reply": "8", "truncated": "no"}',
+        '{"key": "a", "judge_id": "b", "judge": "c", "reply": "8", "truncated": true, "usage": {"cost_usd": "1"}}',
+        '{"key": "a", "judge_id": "b", "judge": "c", "reply": "8", "truncated": true, "details": [1]}',
         "[" * 100_000,
     ],
 )

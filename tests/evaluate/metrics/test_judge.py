@@ -29,6 +29,7 @@ class TableJudge:
         self.judgements = judgements
         self.asked: list[str] = []
         self.path: Path | None = None
+        self.summary: dict[str, Any] = {}
 
     def keep_replies(self, path: Path | None) -> None:
         self.path = path
@@ -36,6 +37,9 @@ class TableJudge:
     def judge(self, items: Sequence[Judged], rubric: Rubric) -> list[Judgement]:
         self.asked += [item.answer or "" for item in items]
         return [self.judgements[item.answer or ""] for item in items]
+
+    def said(self) -> dict[str, Any]:
+        return self.summary
 
     def agreement(self, items: Any, judgements: Any, rubric: Any) -> list[dict[str, Any]]:
         return []
@@ -118,6 +122,16 @@ def test_answers_that_the_judge_failed_on_leave_no_value_unless_they_are_allowed
     assert metric.notes(rows) == ["left out, since the judge failed on them: 1 of 3 answers"]
 
 
+def test_what_a_server_said_with_its_replies_is_reported() -> None:
+    judge = TableJudge({"a dog": Judgement(9)})
+    judge.summary = {"judge_models": ["big-1", "big-2"], "judge_usage": {"prompt_tokens": 30.0, "cost_usd": 1.234}}
+    metric = create_metric("judge", MetricSettings(judge=judge))
+    rows = metric.rows([Judged("1", ("a dog",), "a dog")])
+    assert {name: metric.details(rows)[name] for name in judge.summary} == judge.summary
+    several, cost = metric.notes(rows)
+    assert (several, cost) == ("the judge's replies come from several models: big-1, big-2", "judging cost 1.23 USD")
+
+
 def test_without_a_judge_there_is_no_value() -> None:
     with pytest.raises(MetricUnavailableError, match="no judge is named; --judge SPEC names a model"):
         value_of("judge", ["a"], ["b"])
@@ -192,7 +206,7 @@ def test_a_command_names_a_judge_and_the_run_keeps_what_it_said(score_chat: Comm
     ]
     assert "The description of the recording:\n[BEGIN" in lines[0]["prompt"]
     [judged] = run.read_record()["judges"]
-    assert judged == {field: score[field] for field in ("judge", "rubric", "rubric_digest")}
+    assert judged == {field: score[field] for field in ("judge", "rubric", "rubric_digest", "judge_models")}
     assert all("SECRET" not in path.read_text() for path in run.path.iterdir())
     assert "judge: both orders agree in 0 of 2 pairs" in score_chat(*judge).stdout
 
