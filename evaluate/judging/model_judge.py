@@ -152,11 +152,8 @@ class ModelJudge:
 
     def _ask(self, conversations: Sequence[Conversation], rubric: Rubric) -> dict[str, Failure]:
         """Ask the questions of conversations, log the replies, and return why there are none, by question."""
-        if not self._is_loaded:
-            self._model.load()
-            self._is_loaded = True
-            for remark in self._model.remarks():
-                self._notice(f"NOTE: judge {self.name}: {remark}")
+        if not self._is_loaded and not self._gone:
+            self._load()
         about = {one.question.id: one for one in conversations}  # equal answers to equal questions are judged once
         rest = [one.question for one in about.values()]
         failures: dict[str, Failure] = {}
@@ -174,6 +171,17 @@ class ModelJudge:
             reason = f"not asked, since what was asked before had failed: {last.message}"
             failures |= {question.id: Failure(last.type, reason) for question in rest}
         return failures
+
+    def _load(self) -> None:
+        """Load the model; one that cannot be had must not end an evaluation of other tasks."""
+        try:
+            self._model.load()
+        except MachineError as error:
+            self._gone = _failure(error)
+            return
+        self._is_loaded = True
+        for remark in self._model.remarks():
+            self._notice(f"NOTE: judge {self.name}: {remark}")
 
     def _put(self, batch: Sequence[Sample], line: Callable[[Output], dict[str, Any]]) -> dict[str, Failure]:
         """Put questions to the model, log what comes, and return why the others have no reply.
@@ -199,7 +207,7 @@ class ModelJudge:
                 if self._model.answers_singly and output.error is None:
                     self._log.append([line(output)])
         except Exception as error:  # any model, any fault: that there is no judgement is said, not guessed
-            failure = Failure(type(error).__name__, one_line(str(error)) or "no message")
+            failure = _failure(error)
             is_broken, out_of_memory = True, is_out_of_memory(error)
             if isinstance(error, MachineError):  # a server that is gone answers no other question either
                 self._gone = failure
@@ -233,6 +241,10 @@ class ModelJudge:
             "usage": dict(output.usage),
             "details": dict(output.details),
         }
+
+
+def _failure(error: Exception) -> Failure:
+    return Failure(type(error).__name__, one_line(str(error)) or "no message")
 
 
 def _nobody(line: str) -> None:

@@ -111,7 +111,7 @@ class JudgeScore(SummedMetric):
         if len(models := self._said.get("judge_models", [])) > 1:
             found.append(f"the judge's replies come from several models: {', '.join(models)}")
         if cost := self._said.get("judge_usage", {}).get("cost_usd"):
-            found.append(f"judging cost {cost:.2f} USD")
+            found.append(f"judging cost {cost:.4g} USD")
         if of["unjudged"]:
             found.append(f"left out, since the judge failed on them: {of['unjudged']:.0f} of {len(rows)} answers")
         return found

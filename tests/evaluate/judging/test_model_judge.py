@@ -190,6 +190,21 @@ def test_a_server_that_is_gone_is_asked_nothing_more_and_what_came_before_is_kep
     assert len(model.batches) == 1
 
 
+def test_a_judge_that_cannot_be_loaded_has_failed_and_is_not_tried_again() -> None:
+    class Missing(TextModel):
+        def load(self) -> None:
+            super().load()
+            raise ModelLoadError("/models/judge: no such folder")
+
+    model = Missing(lambda sample: "8")
+    judge = ModelJudge(model)
+    for _ in range(2):
+        assert [one.failure for one in judge.judge(items(2), ONE)] == [
+            Failure("ModelLoadError", "/models/judge: no such folder")
+        ] * 2
+    assert (model.num_loads, model.asked) == (1, [])
+
+
 def test_a_judge_that_fails_all_the_time_is_not_asked_to_the_end() -> None:
     judge, model = judge_with(lambda sample: BROKEN)
     found = judge.judge(items(4 * GIVE_UP_AFTER), ONE)

@@ -129,7 +129,7 @@ def test_what_a_server_said_with_its_replies_is_reported() -> None:
     rows = metric.rows([Judged("1", ("a dog",), "a dog")])
     assert {name: metric.details(rows)[name] for name in judge.summary} == judge.summary
     several, cost = metric.notes(rows)
-    assert (several, cost) == ("the judge's replies come from several models: big-1, big-2", "judging cost 1.23 USD")
+    assert (several, cost) == ("the judge's replies come from several models: big-1, big-2", "judging cost 1.234 USD")
 
 
 def test_without_a_judge_there_is_no_value() -> None:
@@ -230,7 +230,10 @@ def test_a_judge_that_fails_is_seen_and_asked_again_about_these_alone(score_chat
     judge = ("--judge", tmp_path / "judge.py")
     broken = score_chat(*judge, "--judge-arg", "fails_on=a phone")
     assert broken.status == 3
-    assert "FAILED: the judge gave no reply about 1 answers of t:test, 0 are allowed" in broken.stderr
+    assert (
+        "FAILED: the judge failed on 1 of 2 answers of t:test, 0 are allowed; the same command asks it again"
+        in broken.stderr
+    )
     assert "judge has no value: judge my-judge failed on 1 of 2 answers (the first: Timeout: no answer)" in " ".join(
         broken.stdout.split()
     )
