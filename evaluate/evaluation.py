@@ -175,7 +175,7 @@ class Evaluation:
             "prompts": prompts[:MAX_RECORDED_PROMPTS],
             "num_prompts": len(prompts),
             "seed": self._settings.seed,
-            **({"judges": before["judges"]} if isinstance(before.get("judges"), list) else {}),
+            **({"judges": judges} if (judges := _judges(before)) else {}),
             "sessions": before.get("sessions", []),
         }
 
@@ -296,24 +296,20 @@ class Evaluation:
             **self._probe_facts(),
             **score_log(selection.task, judged, run, replace(self._settings.scoring, seed=self._settings.seed)),
         }
-        self._record_judges(run, record, scores["metrics"])
+        self._record_judges(run, scores["metrics"])
         write_json(run.scores, scores)
         with suppress(OSError):  # a cache that cannot be written: whoever asks for the page hears of it
             ensure_page_data(run)
         return {**scores, "run_dir": str(run.path)}
 
-    def _record_judges(self, run: RunDirectory, record: dict[str, Any], metrics: dict[str, Any]) -> None:
+    def _record_judges(self, run: RunDirectory, metrics: dict[str, Any]) -> None:
         """Add the judge that has scored a run to run.json, with its rubric; several may, one after another."""
+        fields = ("judge", "rubric", "rubric_digest", "judge_models")
         for score in metrics.values():
             if score.get("judge"):
-                asked = {
-                    field: score[field]
-                    for field in ("judge", "rubric", "rubric_digest", "judge_models")
-                    if field in score
-                }
-                if asked not in record.get("judges", []):
-                    record["judges"] = [*record.get("judges", []), asked]
-                    write_json(run.run_json, record)
+                record, judge = run.read_record(), {field: score[field] for field in fields if field in score}
+                earlier = [one for one in _judges(record) if one != judge]
+                write_json(run.run_json, {**record, "judges": [*earlier, judge]})
 
     def _clip_facts(self, run: RunDirectory, selection: Selection) -> dict[str, Any]:
         """Return the policy for clips and how many samples it changed, both {} where all clips are kept."""
@@ -328,6 +324,12 @@ class Evaluation:
         """Return the generation options that differ from the task's own: they make another system of a model."""
         own = asdict(task.generation_options())
         return {name: value for name, value in used.items() if value != own[name]}
+
+
+def _judges(record: dict[str, Any]) -> list[Any]:
+    """Return the judges that have scored a run, as run.json names them."""
+    judges = record.get("judges")
+    return judges if isinstance(judges, list) else []
 
 
 def _text_language(task: Task, split: Split) -> str:
