@@ -422,8 +422,8 @@ def _report_scores(documents: list[dict[str, Any]], *, as_json: bool, allow_fail
         if num_unjudged > allow_failures:
             status = TOO_MANY_FAILED
             notice(
-                f"FAILED: the judge failed on {num_unjudged} of {document['n_total']} answers{of}, {allow_failures} are "
-                "allowed; the same command asks it again, about these alone"
+                f"FAILED: the judge failed on {num_unjudged} of {document['n_total']} answers{of}, {allow_failures} "
+                "are allowed; the same command asks it again, about these alone"
             )
         if document["n_failed"] > allow_failures:
             status = TOO_MANY_FAILED

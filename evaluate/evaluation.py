@@ -306,7 +306,7 @@ class Evaluation:
         """Add the judge that has scored a run to run.json, with its rubric; several may, one after another."""
         fields = ("judge", "rubric", "rubric_digest", "judge_models")
         for score in metrics.values():
-            if score.get("judge"):
+            if score.get("judge") and run.run_json.exists():
                 record, judge = run.read_record(), {field: score[field] for field in fields if field in score}
                 earlier = [one for one in _judges(record) if one != judge]
                 write_json(run.run_json, {**record, "judges": [*earlier, judge]})
