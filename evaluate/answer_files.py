@@ -17,6 +17,7 @@ class ReferenceRow:
     language: str = ""  # as the line names it, "" if it does not
     question: str = ""
     source_text: str = ""
+    context: str = ""  # what the audio holds, for a judge
     groups: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -36,6 +37,7 @@ def read_references(path: Path) -> dict[str, ReferenceRow]:
             language=text_field(where, record, "language", default=""),
             question=text_field(where, record, "question", default=""),
             source_text=text_field(where, record, "source_text", default=""),
+            context=text_field(where, record, "context", default=""),
             groups=groups_field(where, record),
         )
     if not found:

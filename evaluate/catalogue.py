@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluate.errors import RequestError
+from evaluate.judging.rubric import DEFAULT_RUBRIC
 from evaluate.metrics import registry as metrics
 from evaluate.model import ModelAdapter
 from evaluate.normalizers import registry as normalizers
@@ -54,6 +55,7 @@ def describe_task(task: type[Task]) -> Description:
         "primary": metrics[task.default_splits[0]][0],
         "metrics": list(dict.fromkeys(name for names in metrics.values() for name in names)),
         "version": task.version,
+        **({"rubric": task.rubric or DEFAULT_RUBRIC} if task.kind == "chat" or task.rubric else {}),
         "official_sizes": dict(task.official_sizes),
         "choices": list(task.choices),
         "prompt": task.prompt,

@@ -22,6 +22,7 @@ from evaluate.types import KINDS
 
 if TYPE_CHECKING:
     from evaluate.hf_datasets import DatasetSpec
+    from evaluate.judging.model_judge import ModelJudge
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -140,6 +141,24 @@ _SPICE_SCORES = click.option(
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="SPICE's own output from another machine, for spice and spider.",
 )
+_JUDGE = click.option(
+    "--judge",
+    "judge_spec",
+    help="Model that scores open answers (metric judge), as --model names one; it gets text only.",
+)
+_JUDGE_ARGUMENTS = click.option(
+    "--judge-arg", "judge_arguments", multiple=True, callback=_parse_pairs, help="KEY=VALUE for the judge."
+)
+_JUDGE_GENERATION = click.option(
+    "--judge-gen",
+    "judge_generation",
+    multiple=True,
+    callback=_parse_pairs,
+    help="KEY=VALUE for what it generates; default: greedy, max_new_tokens=1024.",
+)
+_RUBRIC = click.option(
+    "--rubric", default="", help="What the judge is asked: a name (otoscope metrics judge) or a YAML file."
+)
 _COMPLETE = click.option("--require-complete", is_flag=True, help="A partial corpus is an error.")
 
 
@@ -209,6 +228,10 @@ def cli() -> None:
 )
 @_PTB
 @_SPICE_SCORES
+@_JUDGE
+@_JUDGE_ARGUMENTS
+@_JUDGE_GENERATION
+@_RUBRIC
 @click.option(
     "--probe",
     type=click.Choice(["silence", "shuffle"]),
@@ -247,6 +270,10 @@ def eval_command(
     seed: int,
     ptb: Literal["python", "java"],
     spice_scores: Path | None,
+    judge_spec: str | None,
+    judge_arguments: dict[str, str],
+    judge_generation: dict[str, str],
+    rubric: str,
     probe: str | None,
     fresh: bool,
     keep_failed: bool,
@@ -260,6 +287,7 @@ def eval_command(
     Examples:
       otoscope eval --task aishell1
       otoscope eval --task librispeech,aishell1:dev --model whisper:openai/whisper-base --data-dir /corpora
+      otoscope eval --task airbench_chat --model qwen-audio-chat --judge chat-api:gpt-4o
     """
     from evaluate.clips import ClipOptions
     from evaluate.engine import LocalEngine
@@ -272,6 +300,7 @@ def eval_command(
 
     if not max_batch_seconds > 0:  # nan, which a range lets pass
         raise RequestError(f"--max-batch-seconds is {max_batch_seconds}, expected a number above 0")
+    judge = _judge(judge_spec, judge_arguments, judge_generation, rubric)
     settings = EvaluationSettings(
         results_dir=results_dir,
         limit=limit,
@@ -280,7 +309,9 @@ def eval_command(
         seed=seed,
         generation=_generation(generation),
         clips=ClipOptions(long_clips, max_clip_seconds, short_clips, min_clip_seconds),
-        scoring=ScoringOptions(ptb=ptb, spice_scores=spice_scores),
+        scoring=ScoringOptions(
+            ptb=ptb, spice_scores=spice_scores, judge=judge, rubric=rubric, max_unjudged=allow_failures
+        ),
         runner=RunnerSettings(max_batch_seconds=max_batch_seconds, decode_workers=decode_workers),
         model_arguments=model_arguments,
         probe=probe or "",
@@ -306,6 +337,7 @@ def eval_command(
         require_complete,
         dataset=_dataset(dataset, dataset_arguments, limit),
         protocol=protocol,
+        has_judge=judge is not None,
         or_samples=True,
     )
     said: list[str] = []  # held back: that samples stand in for corpora comes first
@@ -326,6 +358,24 @@ def eval_command(
     finally:
         _notice_all([*([_NO_MODEL] if model_spec is None else []), *stand_ins])
     return status
+
+
+def _judge(spec: str | None, arguments: dict[str, str], generation: dict[str, str], rubric: str) -> "ModelJudge | None":
+    """Return the judge that a command names, None where there is none; the rubric must be one too."""
+    if rubric:
+        from evaluate.judging.rubric import load_rubric
+
+        load_rubric(rubric)
+    if spec is None:
+        for option, given in (("--judge-arg", arguments), ("--judge-gen", generation), ("--rubric", rubric)):
+            if given:
+                raise RequestError(f"{option} says more about --judge; name one")
+        return None
+    from evaluate.judging.model_judge import create_judge
+
+    return create_judge(
+        spec, arguments=arguments, generation=_generation(generation, option="--judge-gen"), notice=notice
+    )
 
 
 _NO_MODEL = (
@@ -378,9 +428,16 @@ def _report_scores(documents: list[dict[str, Any]], *, as_json: bool, allow_fail
                 click.echo(f"{document['task']}:{document['split']}: {document['run_dir']}")
     status = 0
     for document in documents:
+        of = f" of {document['task']}:{document['split']}" if document["task"] else ""
+        num_unjudged = max((score.get("n_unjudged", 0) for score in document["metrics"].values()), default=0)
+        if num_unjudged > allow_failures:
+            status = TOO_MANY_FAILED
+            notice(
+                f"FAILED: the judge failed on {num_unjudged} of {document['n_total']} answers{of}, {allow_failures} "
+                "are allowed; the same command asks it again, about these alone"
+            )
         if document["n_failed"] > allow_failures:
             status = TOO_MANY_FAILED
-            of = f" of {document['task']}:{document['split']}" if document["task"] else ""
             log = f"; the errors stand in {document['run_dir']}/predictions.jsonl" if "run_dir" in document else ""
             notice(
                 f"FAILED: {document['n_failed']} of {document['n_total']} samples{of} failed, "
@@ -389,8 +446,8 @@ def _report_scores(documents: list[dict[str, Any]], *, as_json: bool, allow_fail
     return status
 
 
-def _generation(pairs: dict[str, str]) -> dict[str, Any]:
-    """Return `--gen` pairs as values of GenerationOptions.
+def _generation(pairs: dict[str, str], *, option: str = "--gen") -> dict[str, Any]:
+    """Return an option's pairs as values of GenerationOptions.
 
     Raises:
         RequestError: There is no such option, or the value is out of its range.
@@ -411,7 +468,7 @@ def _generation(pairs: dict[str, str]) -> dict[str, Any]:
             value = None
         if value is None or not low <= value <= high:
             whole = "a whole number" if kind is int else "a number"
-            raise RequestError(f"--gen {key}={text}: expected {whole} from {low:g} to {high:g}")
+            raise RequestError(f"{option} {key}={text}: expected {whole} from {low:g} to {high:g}")
         options[key] = value
     return options
 
@@ -510,8 +567,14 @@ def check_batching_command(
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write what SPICE reads, to score it on another machine.",
 )
+@_JUDGE
+@_JUDGE_ARGUMENTS
+@_JUDGE_GENERATION
+@_RUBRIC
 @click.option(
-    "--samples", type=click.Path(path_type=Path, dir_okay=False), help="Write a line per sample (without --task)."
+    "--samples",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a line per sample (without --task); a judge's replies are kept beside it.",
 )
 @_DATA_DIR
 @_RESULTS_DIR
@@ -542,6 +605,10 @@ def score_command(
     ptb: Literal["python", "java"],
     spice_scores: Path | None,
     spice_input: Path | None,
+    judge_spec: str | None,
+    judge_arguments: dict[str, str],
+    judge_generation: dict[str, str],
+    rubric: str,
     samples: Path | None,
     data_dir: Path,
     results_dir: Path,
@@ -588,7 +655,8 @@ def score_command(
         raise RequestError("expected one of --task and --references, see otoscope score --help")
     if task_spec is None and references is None and not format_name:
         raise RequestError("expected --task, --references or --format, see otoscope score --help")
-    options = ScoringOptions(seed, ptb, spice_scores, spice_input)
+    judge = _judge(judge_spec, judge_arguments, judge_generation, rubric)
+    options = ScoringOptions(seed, ptb, spice_scores, spice_input, judge, rubric, allow_failures)
     if task_spec is None:
         if references is not None and not metrics:
             raise RequestError("with --references, expected --metrics, e.g. wer,cer; see otoscope metrics")
@@ -621,6 +689,7 @@ def score_command(
         require_complete=require_complete,
         dataset=_dataset(dataset, dataset_arguments),
         protocol=protocol,
+        has_judge=judge is not None,
     )
     selections = select_tasks(task_spec or "", model, source, notice)
     if len(selections) > 1:

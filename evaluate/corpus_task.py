@@ -3,6 +3,7 @@
 All three give rows, and one method turns a row into a sample, so that the samples are the same wherever they come from.
 """
 
+import json
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,6 +29,7 @@ class CorpusTask(Task):
     evaluation_lists: tuple[str, ...] = ()  # names of the Qwen-Audio evaluations' lists; "": `<name>_eval.jsonl`
     split_names: dict[str, tuple[str, ...]] = {}  # what else lists and datasets call a split
     reference_fields: tuple[str, ...] = ()  # of a manifest's line or a dataset's row that hold the truth
+    context_field = "context"  # of a manifest's line or a row that tells a judge, who cannot hear, what the audio holds
     id_fields: tuple[str, ...] = ()  # of a dataset's row, whose values are ids though they are numbers
     multilabel = False  # whether any number of labels is true of a sample, none too
     splits_share_samples = False  # whether the default splits ask different things of the same samples
@@ -111,6 +113,7 @@ class CorpusTask(Task):
             question=row.question,
             answer_language=language if language != spoken else "",
             turns=row.turns,
+            context=_as_text(row.fields.get(self.context_field)),
         )
         return replace(sample, prompt=self._prompt(row, sample, split))
 
@@ -304,6 +307,13 @@ class CorpusTask(Task):
                 f"{row.where}: sample {row.id!r}: reference {reference!r} is none of the choices: {', '.join(choices)}"
             )
         return choice
+
+
+def _as_text(value: object) -> str:
+    """Return a field as text, "" where there is none."""
+    return (
+        value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False, default=str)
+    )
 
 
 def samples_dir() -> Path:

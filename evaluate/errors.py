@@ -22,6 +22,9 @@
 Every message is one line: where, which item, what was found, what was expected, what to do.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class OtoscopeError(Exception):
     """Root of all errors that Otoscope raises on purpose."""
@@ -76,7 +79,16 @@ class ModelDiedError(SampleError):
 
 
 class MetricUnavailableError(OtoscopeError):
-    """A metric cannot be had here (a program, jar or model is missing); its value is null, never 0."""
+    """A metric cannot be had here (a program, jar or model is missing); its value is null, never 0.
+
+    Args:
+        message: Why.
+        details: What stands beside the null, JSON-ready.
+    """
+
+    def __init__(self, message: str, details: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.details = dict(details or {})
 
 
 class MachineError(OtoscopeError):

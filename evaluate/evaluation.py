@@ -163,7 +163,7 @@ class Evaluation:
 
     def _record(self, run: RunDirectory, facts: dict[str, Any], selection: Selection) -> dict[str, Any]:
         """Return run.json as it stands before this command adds a session to it."""
-        earlier = run.read_record()["sessions"] if run.run_json.exists() else []
+        before = run.read_record() if run.run_json.exists() else {}
         prompts = list(dict.fromkeys(sample.prompt for sample in selection.samples))
         return {
             "schema": SCHEMA,
@@ -176,7 +176,8 @@ class Evaluation:
             "prompts": prompts[:MAX_RECORDED_PROMPTS],
             "num_prompts": len(prompts),
             "seed": self._settings.seed,
-            "sessions": earlier,
+            **({"judges": judges} if (judges := _judges(before)) else {}),
+            "sessions": before.get("sessions", []),
         }
 
     def _new_session(self) -> dict[str, Any]:
@@ -302,10 +303,20 @@ class Evaluation:
         }
         if self._model.answers_alike:
             scores.pop("same_answers", None)
+        self._record_judges(run, scores["metrics"])
         write_json(run.scores, scores)
         with suppress(OSError):  # a cache that cannot be written: whoever asks for the page hears of it
             ensure_page_data(run)
         return {**scores, "run_dir": str(run.path)}
+
+    def _record_judges(self, run: RunDirectory, metrics: dict[str, Any]) -> None:
+        """Add the judge that has scored a run to run.json, with its rubric; several may, one after another."""
+        fields = ("judge", "rubric", "rubric_digest", "judge_models")
+        for score in metrics.values():
+            if score.get("judge") and run.run_json.exists():
+                record, judge = run.read_record(), {field: score[field] for field in fields if field in score}
+                earlier = [one for one in _judges(record) if one != judge]
+                write_json(run.run_json, {**record, "judges": [*earlier, judge]})
 
     def _clip_facts(self, run: RunDirectory, selection: Selection) -> dict[str, Any]:
         """Return the policy for clips and how many samples it changed, both {} where all clips are kept."""
@@ -320,6 +331,12 @@ class Evaluation:
         """Return the generation options that differ from the task's own: they make another system of a model."""
         own = asdict(task.generation_options())
         return {name: value for name, value in used.items() if value != own[name]}
+
+
+def _judges(record: dict[str, Any]) -> list[Any]:
+    """Return the judges that have scored a run, as run.json names them."""
+    judges = record.get("judges")
+    return judges if isinstance(judges, list) else []
 
 
 def _text_language(task: Task, split: Split) -> str:

@@ -55,7 +55,8 @@ def score_files(
         metrics: Names of metrics.
         given: What a task would say.
         options: What the user says.
-        samples: Where to write a line per sample, as a run has them in sample_scores.jsonl; None: nowhere.
+        samples: Where to write a line per sample, as a run has them in sample_scores.jsonl; None: nowhere. What a judge
+            replies is kept in a file beside it, `<samples>.judgements.jsonl`.
 
     Returns:
         A scores document without task, split and model.
@@ -162,11 +163,12 @@ def _score(
         _refuse_texts(kinds)
     needs_labels = given.choices or given.extractor or any(kind.needs_choices for kind in kinds.values())
     labels = _labels(references, truth, given, language) if needs_labels else ()
+    judgements = samples.with_name(f"{samples.name}.judgements.jsonl") if samples else None
     scorers = []
     for name, kind in kinds.items():
         choices = labels if kind.needs_choices else given.choices
         settings = MetricSettings(language, given.normalizer, choices, given.protocol)
-        scorers.append(create_metric(name, options.complete(settings)))
+        scorers.append(create_metric(name, options.complete(settings, judgements)))
     extract = create_extractor(given.extractor) if given.extractor else None
 
     def items() -> Iterator[Judged]:
@@ -179,6 +181,7 @@ def _score(
                 groups=row.groups,
                 question=row.question,
                 source_text=row.source_text,
+                context=row.context,
             )
             if isinstance(answer, Failure):
                 yield judged(None, "failed", error_type=answer.type)

@@ -31,7 +31,7 @@ class Counted:
     """What the metrics made of every sample, by the metric's name."""
 
     rows: dict[str, Rows]
-    unavailable: dict[str, str]  # why a metric could not be had
+    unavailable: dict[str, MetricUnavailableError]  # why a metric could not be had
 
 
 def count_samples(metrics: Sequence[Metric], items: Callable[[], Iterator[Judged]]) -> Counted:
@@ -41,18 +41,20 @@ def count_samples(metrics: Sequence[Metric], items: Callable[[], Iterator[Judged
     a text that several of them normalise alike is still remembered.
     """
     rows: dict[str, Rows] = {}
-    unavailable: dict[str, str] = {}
+    unavailable: dict[str, MetricUnavailableError] = {}
     for metric in metrics:
         if metric.needs_whole_set:
             try:
                 rows[metric.name] = metric.rows(items())
             except MetricUnavailableError as error:
-                unavailable[metric.name] = str(error)
+                unavailable[metric.name] = error
     rows |= _count_by_parts([metric for metric in metrics if not metric.needs_whole_set], items(), unavailable)
     return Counted(rows, unavailable)
 
 
-def _count_by_parts(metrics: Sequence[Metric], items: Iterator[Judged], unavailable: dict[str, str]) -> dict[str, Rows]:
+def _count_by_parts(
+    metrics: Sequence[Metric], items: Iterator[Judged], unavailable: dict[str, MetricUnavailableError]
+) -> dict[str, Rows]:
     parts: dict[str, list[Rows]] = {metric.name: [np.zeros((0, len(metric.columns)))] for metric in metrics}
     while metrics and (part := list(islice(items, SAMPLES_AT_ONCE))):
         for metric in metrics:
@@ -60,7 +62,7 @@ def _count_by_parts(metrics: Sequence[Metric], items: Iterator[Judged], unavaila
                 try:
                     parts[metric.name].append(metric.rows(part))
                 except MetricUnavailableError as error:
-                    unavailable[metric.name] = str(error)
+                    unavailable[metric.name] = error
     return {name: np.concatenate(of_metric) for name, of_metric in parts.items() if name not in unavailable}
 
 
@@ -89,9 +91,12 @@ def score_rows(
     samples = _Samples.of(items)
     scores = {}
     for metric in metrics:
-        reason = counted.unavailable.get(metric.name)
         rows = counted.rows.get(metric.name)
-        score = _absent(samples, reason or "") if rows is None else _score(metric, rows, samples, bootstrap)
+        score = (
+            _absent(samples, counted.unavailable[metric.name])
+            if rows is None
+            else _score(metric, rows, samples, bootstrap)
+        )
         numbers = f"refs:{samples.num_references}" if metric.uses_all_references else ""
         parts = (metric.signature(), numbers, scope, f"v:{__version__}")
         scores[metric.name] = {
@@ -169,10 +174,11 @@ class _Samples:
         }
 
 
-def _absent(samples: _Samples, reason: str) -> dict[str, Any]:
+def _absent(samples: _Samples, error: MetricUnavailableError) -> dict[str, Any]:
     """Return the score of a metric that cannot be had: no number, and why."""
     counts = samples.counts(samples.unparsed)
-    return {"value": None, "ci": None, "reason": reason, "value_without_failed": None, **counts, "by": {}}
+    reason = {"reason": str(error), **error.details}
+    return {"value": None, "ci": None, **reason, "value_without_failed": None, **counts, "by": {}}
 
 
 def _score(metric: Metric, rows: Rows, samples: _Samples, bootstrap: Bootstrap) -> dict[str, Any]:
@@ -180,7 +186,7 @@ def _score(metric: Metric, rows: Rows, samples: _Samples, bootstrap: Bootstrap) 
     notes = metric.notes(rows)
     counts = samples.counts(metric.unparsed(rows))
     if counts["n_unparsed"] and not counts["n_scored"]:
-        notes = [*notes, "no answer could be read; see how answers are read out (extractor), or what the model writes"]
+        notes = [*notes, metric.nothing_read]
     return {
         **_value_with_interval(metric, rows, samples, bootstrap, units),
         "ci_method": units.describe(bootstrap),

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from evaluate.errors import RequestError
-from evaluate.judgement_log import LoggedJudge
 from evaluate.metrics import create_metric
 from evaluate.metrics.base import Judge, Judged, MetricSettings, State
 from evaluate.prediction_log import index_log, read_predictions
@@ -30,6 +29,8 @@ class ScoringOptions:
     spice_scores: Path | None = None
     spice_input: Path | None = None
     judge: Judge | None = None
+    rubric: str = ""  # by which it judges; "": the task's
+    max_unjudged: int = 0  # how many answers may be without a judgement
 
     def refuse_idle(self, metrics: Iterable[str]) -> None:
         """Raise where an option is given that none of the metrics looks at.
@@ -37,8 +38,13 @@ class ScoringOptions:
         Raises:
             RequestError: With the option's name.
         """
+        asked = set(metrics)
+        if self.judge is not None and "judge" not in asked:
+            raise RequestError(
+                "--judge scores open answers (metric judge), which nothing here is scored by; leave it out"
+            )
         for option, value in (("--spice-scores", self.spice_scores), ("--spice-input", self.spice_input)):
-            if value is not None and not SPICE_METRICS & set(metrics):
+            if value is not None and not SPICE_METRICS & asked:
                 raise RequestError(f"{option} is for {', '.join(sorted(SPICE_METRICS))}, none of which is asked for")
 
     def complete(self, settings: MetricSettings, judgements: Path | None = None) -> MetricSettings:
@@ -46,11 +52,17 @@ class ScoringOptions:
 
         Args:
             settings: What the task says.
-            judgements: Where the judge's answers are kept; None: nowhere.
+            judgements: Where the judge's replies are kept; None: nowhere.
         """
-        judge = LoggedJudge(self.judge, judgements) if self.judge and judgements else self.judge
         return replace(
-            settings, ptb=self.ptb, spice_scores=self.spice_scores, spice_input=self.spice_input, judge=judge
+            settings,
+            ptb=self.ptb,
+            spice_scores=self.spice_scores,
+            spice_input=self.spice_input,
+            judge=self.judge,
+            judgements=judgements,
+            rubric=self.rubric or settings.rubric,
+            max_unjudged=self.max_unjudged,
         )
 
 
@@ -88,6 +100,8 @@ def _judge(task: Task, sample: Sample, prediction: Prediction) -> Judged:
         groups=sample.groups,  # as the corpus names them now: they are no part of what was answered
         question=prediction.prompt,
         source_text=sample.source_text,
+        turns=sample.turns,
+        context=sample.context,
         truncated=prediction.truncated,
         audio_seconds=prediction.audio_seconds,
     )

@@ -182,7 +182,7 @@ def _refuse(task: Task, split: Split, asked: Sequence[Sample], model: ModelAdapt
     if reason := model.refusal(task, asked):
         raise _CannotBeDoneError(f"{model.name} cannot do {task.name}:{split.name}: {reason}; see otoscope models")
     if needs_judge and task.metrics_of(split.asks_as)[0] == "judge":
-        raise _CannotBeDoneError(f"{task.name}:{split.name} needs a judge, and there is none")
+        raise _CannotBeDoneError(f"{task.name}:{split.name} needs a judge, and there is none; --judge SPEC names one")
 
 
 def _check(task: Task, split: Split, settings: SelectionSettings, notice: Notice) -> None:

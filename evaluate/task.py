@@ -110,6 +110,7 @@ class Task(ABC):
     default_splits: tuple[str, ...]  # what papers report, each scored by itself
     metrics: tuple[str, ...]  # the first is the primary one
     normalizer: str | None = None  # None: the metric's default for the language
+    rubric: str = ""  # by which a judge scores answers, see evaluate.judging.rubric; "": the default
     choices: tuple[str, ...] = ()
     aliases: Mapping[str, tuple[str, ...]] = {}  # choice to other ways of saying it
     extractor: str = ""  # how a choice is read out of a text, see evaluate.answers; "": `named` where there are choices
@@ -159,6 +160,11 @@ class Task(ABC):
         """Return the metrics of a split, the one that stands for it in a table first."""
         del split  # the same for all; a task whose splits ask different things differs
         return (self.protocol.metrics if self.protocol else ()) or self.metrics
+
+    def rubric_of(self, split: str) -> str:
+        """Return the rubric of a split, where a judge scores it."""
+        del split
+        return self.rubric
 
     def choices_of(self, split: str) -> tuple[str, ...]:
         """Return the label set of a split."""
@@ -216,6 +222,7 @@ class Task(ABC):
             None if self.protocol else self.normalizer,
             () if self.protocol else self.choices_of(split),  # a published evaluation compares letter for letter
             protocol=self.protocol_name,
+            rubric=self.rubric_of(split),
         )
         return dict.fromkeys(self.metrics_of(split), settings)
 

@@ -10,8 +10,8 @@
 
 Optional: `answer_language` (of the references, where it is not that of the speech), `aliases` (choice to a list of
 other ways of saying it), `extractor` (how a choice is read out of a text: exact, normalized, letter, named, closest;
-default named), `version` (default "1"), `normalizer`, `description`, `source`, `official_sizes` (split to number of
-samples).
+default named), `version` (default "1"), `normalizer`, `rubric` (by which a judge scores: a name, or a YAML file of
+one's own, see evaluate.judging.rubric), `description`, `source`, `official_sizes` (split to number of samples).
 """
 
 from collections.abc import Callable, Mapping
@@ -23,6 +23,7 @@ import yaml
 
 from evaluate.answers import create_extractor, match_choice
 from evaluate.errors import RequestError
+from evaluate.judging.rubric import load_rubric
 from evaluate.manifest_task import ManifestTask
 from evaluate.metrics import registry as metric_registry
 from evaluate.protocols import PLACE, PLACES
@@ -41,6 +42,7 @@ _OPTIONAL = (
     "choices",
     "version",
     "normalizer",
+    "rubric",
     "description",
     "source",
     "official_sizes",
@@ -136,6 +138,7 @@ def _class_of_yaml(path: Path) -> type[Task]:
         "language": primary_subtag(facts.text("language")),
         "answer_language": primary_subtag(facts.text("answer_language")),
         "version": _version(facts),
+        **({"rubric": _rubric(facts)} if "rubric" in facts.values else {}),
         "splits": splits,
         "default_splits": (_SINGLE_SPLIT,) if _SINGLE_SPLIT in splits else splits,
         "metrics": facts.texts("metrics"),
@@ -150,6 +153,14 @@ def _class_of_yaml(path: Path) -> type[Task]:
         for name in facts.texts(field) if field == "metrics" else filter(None, [facts.text(field)]):
             _known(facts, field, name, look_up)
     return type("ManifestTask", (ManifestTask,), attributes)
+
+
+def _rubric(facts: _Facts) -> str:
+    """Return the name of a rubric, or its file's path, which is taken relative to the task's file."""
+    name = facts.text("rubric")
+    rubric = str(facts.path.parent / name) if name.endswith((".yaml", ".yml")) else name
+    _known(facts, "rubric", rubric, load_rubric)
+    return rubric
 
 
 def _version(facts: _Facts) -> str:

@@ -1,6 +1,6 @@
 """Seams for tests, shipped so that users can test what is theirs: a scripted model, tones, a metric of a few texts."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import soundfile
 from evaluate.metrics import create_metric
 from evaluate.metrics.base import Judged, MetricSettings
 from evaluate.model import ModelAdapter
-from evaluate.types import GenerationOptions, Output, Request
+from evaluate.types import Failure, GenerationOptions, Output, Request, Sample
 
 
 class ScriptedModel(ModelAdapter):
@@ -53,6 +53,42 @@ class ScriptedModel(ModelAdapter):
             is_cut = None if self._truncated is None else request.sample.id in self._truncated
             outputs.append(Output(request.sample.id, text=answer, truncated=is_cut))
         return outputs
+
+
+class TextModel(ModelAdapter):
+    """Answers text with what a function makes of each sample: a judge, for one.
+
+    Args:
+        answer: Returns the text, or a failure, or the exception to raise when the sample is in a batch.
+        name: As it stands in results.
+    """
+
+    sample_rate_hz = None
+
+    def __init__(self, answer: Callable[[Sample], str | Failure | Exception], *, name: str = "text-model") -> None:
+        self.name = name
+        self.batches: list[list[Sample]] = []
+        self.num_loads = 0
+        self._answer = answer
+
+    @property
+    def asked(self) -> list[Sample]:
+        """Every sample that it was given."""
+        return [sample for batch in self.batches for sample in batch]
+
+    def load(self) -> None:
+        self.num_loads += 1
+
+    def generate(self, batch: Sequence[Request], options: GenerationOptions) -> Iterable[Output]:
+        self.batches.append([request.sample for request in batch])
+        for request in batch:
+            answer = self._answer(request.sample)
+            if isinstance(answer, Exception):
+                raise answer
+            if isinstance(answer, Failure):
+                yield Output(request.sample.id, error=answer)
+            else:
+                yield Output(request.sample.id, text=answer)
 
 
 def write_tone(

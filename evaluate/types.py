@@ -53,6 +53,7 @@ class Sample:
     question: str = ""  # what is asked of this sample alone; the prompt holds it already
     answer_language: str = ""  # of the references, where it is not that of the speech
     turns: tuple[Turn, ...] = ()  # of a conversation, before the prompt
+    context: str = ""  # what the audio holds, in words: for a judge, never for the model
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ The form of an item; its clip lies in a folder named by task and source:
     AIR-Bench-Dataset/Chat/speech_QA_common_voice_13.0_en/….wav
     AIR-Bench-Dataset/Chat/Chat_meta.json:
         [{"uniq_id": …, "task_name": "speech_QA", "dataset_name": "common_voice_13.0_en", "path": "….wav",
-          "question": "…", "answer_gt": "…", …}, …]
+          "question": "…", "answer_gt": "…", "meta_info": "what the clip holds, in words", …}, …]
 
 Source: Yang et al. 2024, "AIR-Bench: Benchmarking Large Audio-Language Models via Generative Comprehension";
 https://github.com/OFA-Sys/AIR-Bench. The list of the Qwen2-Audio evaluation (`airbench_level_3_eval.jsonl`) holds
-no answers; which kind of audio a question is about is told by the folder of its clip.
+no answers, and nothing to judge by; which kind of audio a question is about is told by the folder of its clip.
 """
 
 from pathlib import Path
@@ -34,10 +34,12 @@ class AirBenchChat(CorpusTask):
     default_splits = splits
     metrics = ("judge",)
     prompt = "{question}"
+    rubric = "air-bench"
     protocols = {"qwen2-audio": Protocol("{question}", 256, ("judge",))}
     top_folders = ("AIR-Bench-Dataset", "AIR-Bench", "airbench")
     evaluation_lists = ("airbench_level_3_eval.jsonl", "airbench-level-3.jsonl")
     reference_fields = ("answer_gt",)
+    context_field = "meta_info"  # only the judge gets it
     id_fields = ("uniq_id",)
 
     def corpus_splits(self) -> tuple[str, ...]:
@@ -68,6 +70,7 @@ class AirBenchChat(CorpusTask):
                         audio=(AudioRef(self._meta.parent / folder / item["path"]),),
                         references=(item["answer_gt"],),
                         question=item["question"],
+                        fields={self.context_field: item.get(self.context_field)},
                         groups={"task": item["task_name"]},
                     )
                 )

@@ -4,10 +4,11 @@
         {"role": "user", "text": "What is this?", "audio": "clips/kettle.wav"},
         {"role": "assistant", "text": "A kettle."},
         {"role": "user", "text": "And which of these two is louder?", "audio": ["clips/a.wav", "clips/b.wav"]}],
-     "references": ["The first one."]}
+     "references": ["The first one."], "context": "the first clip is a kettle, whistling; …"}
 
-What was answered before stands in the list, so that all models are asked the same. A line may be a single question too,
-with `question` and `audio`. Read from `chat_eval.jsonl` in the data folder or in its `chat/`, or with --manifest.
+The `context` is optional: it tells the judge, who hears nothing, what the clips hold. What was answered before stands
+in the list, so that all models are asked the same. A line may be a single question too, with `question` and `audio`.
+Read from `chat_eval.jsonl` in the data folder or in its `chat/`, or with --manifest.
 """
 
 from evaluate.corpus import CorpusRows

@@ -6,16 +6,19 @@ resample. So no text is scored twice, whatever the metric. Most metrics add thei
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluate.normalizers import Normalizer, create_normalizer
-from evaluate.types import Rows
+from evaluate.types import Failure, Rows, Turn
+
+if TYPE_CHECKING:
+    from evaluate.judging.rubric import Rubric
 
 State = Literal["scored", "unparsed", "failed"]
 Weights = NDArray[np.float64]  # how often each sample counts: shape (..., samples)
@@ -36,14 +39,18 @@ class Judged:
     truncated: bool | None = None  # whether the token limit ended the answer; None: not known
     audio_seconds: float | None = None
     unread: str | None = None  # the model's text, where no answer could be extracted from it
+    turns: tuple[Turn, ...] = ()  # of a conversation, before the question
+    context: str = ""  # what the audio holds, for a judge that does not hear it
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """What a judge says of one answer."""
 
-    score: float | None  # None: its text held none
-    text: str  # the judge's raw text, kept in the log
+    score: float | None  # None: no reply held one, or there is no reply
+    scores: tuple[tuple[float, ...], ...] = ()  # per order asked: of the answer and, of a pair, of the reference
+    failure: Failure | None = None  # why there is no reply
+    num_asked: int = 1  # questions and follow-ups
 
 
 Edit = Literal["=", "s", "d", "i"]  # equal, substituted, deleted, inserted
@@ -64,11 +71,33 @@ class Alignment:
 class Judge(Protocol):
     """A model, or a person, that scores open-ended answers."""
 
-    name: str  # with its version: it stands in the signature
-    scale: tuple[float, float]  # worst and best score
+    name: str
 
-    def judge(self, *, question: str, references: tuple[str, ...], answer: str) -> Judgement:
-        """Return the score of an answer."""
+    @property
+    def id(self) -> str:
+        """A hash of its settings: with the name it stands in the signature."""
+        ...
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What determines what it says, JSON-ready and without secrets."""
+        ...
+
+    def keep_replies(self, path: Path | None) -> None:
+        """Look for what it said in a file before it is asked again, and add to it; None: in memory."""
+
+    def judge(self, items: Sequence[Judged], rubric: "Rubric") -> list[Judgement]:
+        """Return a judgement of each sample, all of which have an answer, in their order."""
+        ...
+
+    def said(self) -> dict[str, Any]:
+        """Return what it is to be remembered of the last judgements, JSON-ready, e.g. what they cost."""
+        ...
+
+    def agreement(
+        self, items: Sequence[Judged], judgements: Sequence[Judgement], rubric: "Rubric"
+    ) -> list[dict[str, Any]]:
+        """Return how far other judges agree, whose replies are kept in the same file."""
         ...
 
 
@@ -88,6 +117,9 @@ class MetricSettings:
     spice_scores: Path | None = None  # SPICE's own output, from a machine that has it
     spice_input: Path | None = None  # where to write what SPICE reads, to be taken there
     judge: Judge | None = None
+    judgements: Path | None = None  # where the judge's replies are kept
+    rubric: str = ""  # by which it judges: a name, or the path of a YAML file; "": the default
+    max_unjudged: int = 0  # how many answers may be left out of the mean since the judge failed on them
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> "MetricSettings":
@@ -115,6 +147,7 @@ class Metric(ABC):
     uses_all_references = False  # more references move the value: their number stands in the signature
     columns: tuple[str, ...]  # what each column of a row is
     undefined = "there is nothing to divide by"  # why there is no value, where there is none
+    nothing_read = "no answer could be read; see how answers are read out (extractor), or what the model writes"
 
     def __init__(self, settings: MetricSettings | None = None) -> None:
         self.settings = settings or MetricSettings()

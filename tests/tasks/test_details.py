@@ -326,3 +326,32 @@ def test_json_that_is_too_deep_is_one_line(write_small: WriteSmall) -> None:
     (data / "vs_release_16k" / "datafiles" / "te.json").write_text("[" * 100_000)
     with pytest.raises(ManifestError, match=r"te\.json: not valid JSON"):
         make("vocalsound", data).read_split("test")
+
+
+def test_what_an_air_bench_clip_holds_is_told_to_the_judge_alone(write_small: WriteSmall) -> None:
+    data = write_small("airbench_chat")
+    listed = data / "AIR-Bench-Dataset" / "Chat" / "Chat_meta.json"
+    items = json.loads(listed.read_text())
+    for item, told in zip(items, ["A song on the radio.", {"genre": "rock"}], strict=True):
+        item["meta_info"] = told
+    listed.write_text(json.dumps(items))
+    task = make("airbench_chat", data)
+    [mixed], [music] = task.read_split("mixed").samples, task.read_split("music").samples
+    assert (mixed.context, music.context) == ("A song on the radio.", '{"genre": "rock"}')
+    assert "radio" not in mixed.prompt
+    assert (task.rubric_of("mixed"), task.metric_settings("mixed")["judge"].rubric) == ("air-bench", "air-bench")
+
+
+def test_a_chat_s_own_list_may_tell_the_judge_what_its_clips_hold(tmp_path: Path) -> None:
+    write_tone(tmp_path / "a.wav")
+    line = {
+        "id": "1",
+        "audio": "a.wav",
+        "question": "What is it?",
+        "references": ["A tone."],
+        "context": "A tone of A.",
+    }
+    manifest = tmp_path / "chat_eval.jsonl"
+    manifest.write_text(json.dumps(line) + "\n" + json.dumps({**line, "id": "2", "context": None}) + "\n")
+    samples = make("chat", tmp_path).read_split("test").samples
+    assert [one.context for one in samples] == ["A tone of A.", ""]
