@@ -116,7 +116,7 @@ _DATASET_ARGUMENTS = click.option(
     help="KEY=VALUE for it: config, split, revision, streaming=true, or a column's name for id, audio, references, …",
 )
 _PROTOCOL = click.option(
-    "--protocol", default="", help="Ask and score as a published evaluation did: qwen-audio or qwen2-audio."
+    "--protocol", default="", help="Ask and score as a published evaluation did: qwen-audio, qwen2-audio or mmau."
 )
 _PTB = click.option(
     "--ptb",

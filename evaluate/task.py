@@ -111,6 +111,7 @@ class Task(ABC):
     metrics: tuple[str, ...]  # the first is the primary one
     normalizer: str | None = None  # None: the metric's default for the language
     choices: tuple[str, ...] = ()
+    multiple_choice = False  # whether samples have choices of their own in place of one label set
     aliases: Mapping[str, tuple[str, ...]] = {}  # choice to other ways of saying it
     extractor: str = ""  # how a choice is read out of a text, see evaluate.answers; "": `named` where there are choices
     official_sizes: Mapping[str, int] = {}
@@ -150,10 +151,10 @@ class Task(ABC):
     def answer_extractor(self) -> str:
         """Name of the rule by which an answer is read out of a text; "" where the whole text is the answer."""
         if self.protocol:
-            return ""
+            return self.protocol.extractor
         if type(self).extract_answer is not Task.extract_answer:
             return "own"  # the task's version tells which
-        return (self.extractor or DEFAULT_EXTRACTOR) if self.choices else ""
+        return (self.extractor or DEFAULT_EXTRACTOR) if self.choices or self.multiple_choice else ""
 
     def metrics_of(self, split: str) -> tuple[str, ...]:
         """Return the metrics of a split, the one that stands for it in a table first."""
@@ -224,9 +225,10 @@ class Task(ABC):
 
     def extract_answer(self, sample: Sample, text: str) -> str | None:
         """Return the answer that a text gives, or None where there is none: counted as unparsed and scored wrong."""
-        if not sample.choices or self.protocol:
+        rule = self.protocol.extractor if self.protocol else self.extractor or DEFAULT_EXTRACTOR
+        if not sample.choices or not rule:
             return text
-        return create_extractor(self.extractor or DEFAULT_EXTRACTOR)(text, sample.choices, self.aliases)
+        return create_extractor(rule)(text, sample.choices, self.aliases)
 
     def covers(self, split: str) -> bool:
         """Whether the published evaluations that cover the task are of this split too."""

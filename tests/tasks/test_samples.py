@@ -21,7 +21,7 @@ from tasks.synthesis.vocal import make_vocal
 
 Command = Callable[..., Any]
 
-MAX_BYTES = 4_000_000  # in git and in the wheel
+MAX_BYTES = 4_700_000  # in git and in the wheel
 SPEECH = {"librispeech": "en", "aishell1": "zh", "aishell2": "zh", "fleurs": "zh", "common_voice": "fr"}
 
 
