@@ -116,6 +116,7 @@ class Task(ABC):
     extractor: str = ""  # how a choice is read out of a text, see evaluate.answers; "": `named` where there are choices
     official_sizes: Mapping[str, int] = {}
     prompt: str = ""  # what a model is asked, with the places of evaluate.protocols.render_prompt
+    categories: tuple[str, ...] = ()  # kinds of a sample's groups whose scores are shown in a table
     protocols: Mapping[str, Protocol] = {}  # the published evaluations that cover it
     source: str = ""  # where the corpus comes from; of a task of one's own, its licence too
     description: str = ""
@@ -228,7 +229,10 @@ class Task(ABC):
         rule = self.protocol.extractor if self.protocol else self.extractor or DEFAULT_EXTRACTOR
         if not sample.choices or not rule:
             return text
-        return create_extractor(rule)(text, sample.choices, self.aliases)
+        choices = sample.choices
+        if self.protocol:  # published rules ask first whether the text is the true answer, offered or not
+            choices = tuple(dict.fromkeys([*filter(None, sample.references), *choices]))
+        return create_extractor(rule)(text, choices, self.aliases)
 
     def covers(self, split: str) -> bool:
         """Whether the published evaluations that cover the task are of this split too."""

@@ -49,6 +49,7 @@ class AirBenchFoundation(MultipleChoiceTask):
         "Choose the most suitable answer from options A, B, C, and D to respond the question in next line, you may "
         "only choose A or B or C or D.\n{question}\n{options}"
     )
+    categories = ("audio", "task")
     top_folders = ("AIR-Bench-Dataset", "AIR-Bench", "airbench")
     reference_fields = ("answer_gt",)
     id_fields = ("uniq_id",)

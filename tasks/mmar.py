@@ -40,6 +40,7 @@ class MMAR(MultipleChoiceTask):
     official_sizes = {"test": 1000}
     default_splits = ("test",)
     protocols = {"mmau": STRING_MATCH}
+    categories = ("modality", "category", "sub-category")
     top_folders = ("MMAR",)
     reference_fields = ("answer",)
     group_fields = {"modality": "modality", "category": "category", "sub-category": "sub-category"}

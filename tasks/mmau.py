@@ -21,11 +21,10 @@ v05.15.25: which one is here shows in the corpus fingerprint alone, and scores o
 revisions offer one text twice (it is one answer then) or an answer that they do not offer (said when it is run).
 
 Published are the share of right answers by domain and, as average, over all questions, which `accuracy` and its groups
-are. The published script takes the whole text and holds its words against those of the options: `--protocol mmau`
-repeats that, with its faults (`evaluate.answers`, `words`). It asks for the option's words, which is ours: the script
-asks nothing, and papers ask in ways of their own. Two options that hold the same words in another order or case are one
-to the script, which this takes for the first of them; an answer that no option is can be right there and not here. By
-default a letter counts too.
+are. The published script takes the whole text and holds its words against those of the options (`evaluate.answers`,
+`words`): `--protocol mmau` repeats that with its faults, so that a letter is no answer, and C major is C# major. It
+asks for the option's words in a prompt of ours: the script asks nothing, and papers ask in ways of their own. By
+default letters count too, and marks.
 """
 
 import json
@@ -61,6 +60,7 @@ class MMAU(MultipleChoiceTask):
     official_sizes = {"test-mini": 1000, "test": 9000}
     default_splits = ("test-mini",)
     protocols = {"mmau": STRING_MATCH}
+    categories = ("task", "difficulty", "sub-category")
     top_folders = ("MMAU", "MMAU-test-mini", "MMAU-test")
     reference_fields = ("answer",)
     split_names = {"test-mini": ("test_mini",)}

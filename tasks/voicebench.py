@@ -71,6 +71,7 @@ class VoiceBench(CorpusTask):
     extractor = "option"
     normalizer = "none"
     rubric = "voicebench-open"
+    categories = ("part", "kind")
     top_folders = ("voicebench",)
 
     def metrics_of(self, split: str) -> tuple[str, ...]:

@@ -40,7 +40,8 @@ def test_every_task_has_samples_and_all_of_them_are_here(name: str) -> None:
     assert len({sample.id for sample in split.samples}) == len(split.samples)
     assert split.coverage.is_complete
     assert split.coverage.official == len(split.samples)
-    assert all(sample.prompt and sample.audio for sample in split.samples)
+    assert all(sample.prompt or name == "voicebench" for sample in split.samples)  # that asks aloud alone
+    assert all(sample.audio for sample in split.samples)
 
 
 def test_every_sample_is_heard_and_short(name: str) -> None:
