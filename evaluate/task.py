@@ -239,6 +239,11 @@ class Task(ABC):
         del split
         return True
 
+    def why_unscored(self, split: str) -> str:
+        """Return why a split has no score whatever is answered, "" where it has one."""
+        del split
+        return ""
+
     def remarks(self, split: str) -> list[str]:
         """Return what somebody who runs a split should know, one line each."""
         del split

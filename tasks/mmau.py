@@ -84,14 +84,10 @@ class MMAU(MultipleChoiceTask):
     def prepared(self, rows: list[Row], split: str) -> list[Row]:
         return super().prepared([_with_attributes(row) for row in rows], split)
 
-    def remarks(self, split: str) -> list[str]:
-        found = super().remarks(split)
-        if split == "test":
-            found.append(
-                "its answers are not public, so that there is no score; predictions.jsonl of the run holds what its "
-                "keepers' page scores (see otoscope tasks mmau)"
-            )
-        return found
+    def why_unscored(self, split: str) -> str:
+        if split != "test":
+            return ""
+        return "the answers of this split are not public; its keepers' page scores predictions, see otoscope tasks mmau"
 
     def _list(self, split: str) -> Path | None:
         path = self.root / f"mmau-{split}.json"

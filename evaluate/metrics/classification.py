@@ -7,8 +7,7 @@ label is unparsed: wrong (`accuracy` knows that only where choices are given), w
 F1 0 in the macro average, as in scikit-learn when `labels` is given; balanced accuracy averages over the classes that
 occur as references. Where a sample has several references, an answer that is one of them is right and counts for that
 class; a wrong one counts against the first. A reference that is empty, or becomes so by normalising, is never right in
-`accuracy` and an error where classes count; where all are so, as in test sets whose answers are kept back, there is no
-accuracy.
+`accuracy` and an error where classes count.
 
 All range over [0, 1], higher is better. Source: scikit-learn 1.9 `accuracy_score`, `f1_score(labels=…,
 zero_division=0)`, `balanced_accuracy_score`, `confusion_matrix`, to which the tests hold them.
@@ -94,7 +93,6 @@ class Accuracy(LabelForm, CountMetric):
 
     name, higher_is_better, is_binary = "accuracy", True, True
     columns = ("correct", "samples", "unparsed", "empty_references")
-    undefined = "no sample has a reference to compare with"
 
     def count(self, *, references: tuple[str, ...], answer: str | None) -> tuple[float, ...]:
         truths = {self.normalizer(text) for text in references} - {""}  # nothing equals nothing: that is no answer
@@ -103,11 +101,7 @@ class Accuracy(LabelForm, CountMetric):
         return (said in truths, 1, is_no_label, not truths)
 
     def value_of_totals(self, totals: Rows) -> NDArray[np.float64]:
-        has_truth = totals[..., 3] < totals[..., 1]
-        return ratio(totals[..., 0], np.where(has_truth, totals[..., 1], 0))
-
-    def sample_values(self, rows: Rows) -> NDArray[np.float64]:
-        return rows[:, 0]
+        return ratio(totals[..., 0], totals[..., 1])
 
     def details_of_totals(self, totals: NDArray[np.float64]) -> dict[str, Any]:
         return {"correct": int(totals[0]), "empty_references": int(totals[3])}
