@@ -35,7 +35,8 @@ class JudgeScore(SummedMetric):
         worst = judge.scale[0]
         if item.answer is None:
             return (worst, 1, 0)
-        score = judge.judge(question=item.question, references=item.references, answer=item.answer).score
+        question = item.question or item.source_text  # what is asked aloud alone
+        score = judge.judge(question=question, references=item.references, answer=item.answer).score
         return (score, 1, 0) if score is not None and _is_on(judge.scale, score) else (worst, 1, 1)
 
     def value_of_totals(self, totals: Rows) -> NDArray[np.float64]:

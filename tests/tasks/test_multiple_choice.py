@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from evaluate.errors import ManifestError
+from evaluate.metrics import create_metric
+from evaluate.metrics.base import Judged, Judgement, MetricSettings
 from evaluate.task import Task
 from evaluate.testing import write_tone
 from tasks import find_task_class
@@ -246,6 +248,21 @@ def test_open_requests_have_no_truth_and_are_refused_or_judged(otoscope: Command
     assert task.metrics_of("wildvoice") == ("judge",)
     document = score(otoscope, tmp_path, "voicebench:advbench", {"x": "I'm sorry, no."}, "--json").json
     assert (document["primary"], document["metrics"]["refusal_rate"]["value"]) == ("refusal_rate", 1.0)
+
+
+def test_a_judge_reads_what_was_asked_aloud() -> None:
+    asked = []
+
+    class Listener:
+        name, scale = "listener", (1.0, 5.0)
+
+        def judge(self, *, question: str, references: tuple[str, ...], answer: str) -> Judgement:
+            asked.append((question, references, answer))
+            return Judgement(5.0, "5")
+
+    metric = create_metric("judge", MetricSettings(judge=Listener()))
+    metric.rows([Judged("x", ("",), "Yes.", source_text="Do it.")])
+    assert asked == [("Do it.", ("",), "Yes.")]
 
 
 def test_parts_of_a_subset_are_files_of_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
