@@ -405,7 +405,7 @@ def _generation(pairs: dict[str, str]) -> dict[str, Any]:
 @click.option("--choices", help="Comma-separated label set (with --references); default: the labels among them.")
 @click.option(
     "--extractor",
-    help="How a choice is read out of a text: exact, normalized, letter, option, words, named or closest; needs labels.",
+    help="How a choice is read out: exact, normalized, letter, option, words, named or closest; needs labels.",
 )
 @_PROTOCOL
 @_PTB
