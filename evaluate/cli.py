@@ -120,7 +120,7 @@ _DATASET_ARGUMENTS = click.option(
     help="KEY=VALUE for it: config, split, revision, streaming=true, or a column's name for id, audio, references, …",
 )
 _PROTOCOL = click.option(
-    "--protocol", default="", help="Ask and score as a published evaluation did: qwen-audio or qwen2-audio."
+    "--protocol", default="", help="Ask and score as a published evaluation did: qwen-audio, qwen2-audio or mmau."
 )
 _MAX_BATCH_SECONDS = click.option(
     "--max-batch-seconds",
@@ -557,7 +557,8 @@ def check_batching_command(
 @click.option("--normalizer", help="Name of a normaliser (without --task).")
 @click.option("--choices", help="Comma-separated label set (without --task); default: the references, each once.")
 @click.option(
-    "--extractor", help="How a choice is read out of a text: exact, normalized, letter, named or closest; needs labels."
+    "--extractor",
+    help="How a choice is read out: exact, normalized, letter, option, words, named or closest; needs labels.",
 )
 @_PROTOCOL
 @_PTB

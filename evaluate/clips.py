@@ -196,7 +196,8 @@ class ClipOptions:
         Raises:
             RequestError: A bound is given for clips that are kept, or is none, or nobody hears what is asked for.
         """
-        default = ClipPolicy("truncate", task.protocol.max_clip_s) if task.protocol and hears else ClipPolicy()
+        limit_s = task.protocol.max_clip_s if task.protocol else None
+        default = ClipPolicy("truncate", limit_s) if limit_s and hears else ClipPolicy()
         policy = default.overridden(long=self.long, max_s=self.max_s, short=self.short, min_s=self.min_s)
         if policy.to_json() and not hears:
             raise RequestError(

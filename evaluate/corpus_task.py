@@ -108,7 +108,7 @@ class CorpusTask(Task):
             kind=self.kind,
             language=spoken,
             groups={**self.groups_of(row), **row.groups},
-            choices=self.choices_of(split),
+            choices=row.choices or self.choices_of(split),
             source_text=row.source_text,
             question=row.question,
             answer_language=language if language != spoken else "",

@@ -297,6 +297,7 @@ class Evaluation:
             "protocol": selection.task.protocol_name,
             "corpus_fingerprint": record["corpus_fingerprint"],
             "coverage": record["coverage"],
+            **({"categories": list(selection.task.categories)} if selection.task.categories else {}),
             **self._clip_facts(run, selection),
             **self._probe_facts(),
             **score_log(selection.task, judged, run, replace(self._settings.scoring, seed=self._settings.seed)),

@@ -50,6 +50,7 @@ class Row:
     source: str = ""  # where that evaluation's list says that it is from, e.g. "librispeech_test_clean"
     groups: Mapping[str, str] = field(default_factory=dict)
     turns: tuple[Turn, ...] = ()  # of a conversation, before the question
+    choices: tuple[str, ...] = ()  # that this question alone offers
     fields: Mapping[str, Any] = field(default_factory=dict)  # the line's other fields, as they came
 
     @property

@@ -5,17 +5,29 @@ prompt is the text behind the audio; where the audio goes, and what stands aroun
 are compared letter for letter, as the source of the samples spells them: those evaluations' own lists are the safe one.
 
 Sources: QwenLM/Qwen-Audio at b50fb958 and QwenLM/Qwen2-Audio at 595360e8, eval_audio/*.py of both (base models; the
-prompts of the second stand in the lists that its README links to).
+prompts of the second stand in the lists that its README links to); Sakshi113/MMAU, evaluation.py, which scores answers
+and asks nothing.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from string import ascii_uppercase
 
 from evaluate.metrics.base import PROTOCOLS
 from evaluate.types import Sample
 
-__all__ = ["ASR", "PROTOCOLS", "SCENE", "TRANSLATION", "Protocol", "language_name", "prompt_pieces", "render_prompt"]
+__all__ = [
+    "ASR",
+    "PROTOCOLS",
+    "SCENE",
+    "TRANSLATION",
+    "Protocol",
+    "language_name",
+    "lettered",
+    "prompt_pieces",
+    "render_prompt",
+]
 
 WINDOW_S = 30.0  # both models hear the first 30 s of a clip; what follows was dropped without notice
 
@@ -26,7 +38,7 @@ _NAMES = {
     **{"sl": "Slovenian", "sv": "Swedish", "ta": "Tamil", "tr": "Turkish", "yue": "Cantonese", "zh": "Mandarin"},
 }
 PLACE = re.compile(r"\{(\w+)\}")
-PLACES = ("question", "choices", "language", "language_name", "answer_language", "answer_language_name")
+PLACES = ("question", "choices", "options", "language", "language_name", "answer_language", "answer_language_name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +48,9 @@ class Protocol:
     prompt: str  # with the places that `render_prompt` fills
     max_new_tokens: int
     metrics: tuple[str, ...]  # the published ones, the first is the primary one; (): the task's own
-    max_clip_s: float = WINDOW_S
+    max_clip_s: float | None = WINDOW_S  # None: clips were heard whole
     min_new_tokens: int = 1
+    extractor: str = ""  # how a choice was read out of a text, see evaluate.answers; "": the whole text is the answer
 
 
 ASR: Mapping[str, Protocol] = {
@@ -69,9 +82,16 @@ def language_name(code: str) -> str:
 def render_prompt(template: str, sample: Sample) -> str:
     """Return a prompt with its places filled; what is filled in is not read again, unknown places stay.
 
-    Places are {question}, {choices}, {language}, {language_name}, {answer_language} and {answer_language_name}.
+    Places are {question}, {choices} (in a row), {options} (each with its letter, in a line of its own), {language},
+    {language_name}, {answer_language} and {answer_language_name}.
     """
     return "".join(text for _, text in prompt_pieces(template, sample))
+
+
+def lettered(choices: Sequence[str]) -> str:
+    """Return options as a question puts them: `(A) dog`, each in a line; behind the 26th there are no letters."""
+    named = [f"({letter}) {choice}" for letter, choice in zip(ascii_uppercase, choices, strict=False)]
+    return "\n".join([*named, *choices[len(named) :]])
 
 
 def prompt_pieces(template: str, sample: Sample) -> Iterator[tuple[str, str]]:
@@ -80,7 +100,8 @@ def prompt_pieces(template: str, sample: Sample) -> Iterator[tuple[str, str]]:
     A model family that must tell what a template says from what a data set says needs them apart.
     """
     answer_language = sample.answer_language or sample.language
-    values = (sample.question, ", ".join(sample.choices), sample.language, language_name(sample.language))
+    choices = (", ".join(sample.choices), lettered(sample.choices))
+    values = (sample.question, *choices, sample.language, language_name(sample.language))
     content = dict(zip(PLACES, (*values, answer_language, language_name(answer_language)), strict=True))
     end = 0
     for place in PLACE.finditer(template):

@@ -6,13 +6,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from evaluate.errors import RequestError
+from evaluate.errors import MetricUnavailableError, RequestError
 from evaluate.metrics import create_metric
 from evaluate.metrics.base import Judge, Judged, MetricSettings, State
 from evaluate.prediction_log import index_log, read_predictions
 from evaluate.results import RunDirectory
 from evaluate.sample_scores import write_sample_scores
-from evaluate.scores import count_samples, score_rows
+from evaluate.scores import Counted, count_samples, score_rows
 from evaluate.statistics import Bootstrap
 from evaluate.task import Split, Task
 from evaluate.types import Prediction, Sample
@@ -83,7 +83,9 @@ def score_log(task: Task, split: Split, run: RunDirectory, options: ScoringOptio
         create_metric(name, options.complete(settings, run.judgements))
         for name, settings in task.metric_settings(split.asks_as).items()
     ]
-    counted = count_samples(metrics, items)
+    reason = task.why_unscored(split.asks_as)
+    unscored = Counted({}, {metric.name: MetricUnavailableError(reason) for metric in metrics})
+    counted = unscored if reason else count_samples(metrics, items)
     write_sample_scores(run.sample_scores, items(), metrics, counted.rows)
     scope = "|".join(filter(None, [extractor_part(task.answer_extractor), f"task:{task.name}@{task.version}"]))
     return {

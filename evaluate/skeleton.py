@@ -15,9 +15,9 @@ from evaluate.results import slug
 from evaluate.types import KINDS
 
 _HINT = """\
-# Places in the prompt: {question} {choices} {language_name} {answer_language_name}. More fields: answer_language,
-# aliases, extractor, normalizer, official_sizes, version (raise it when a score could move). The manifest may be one
-# file per split: {dev: dev.jsonl, test: test.jsonl}."""
+# Places in the prompt: {question} {choices} {options} {language_name} {answer_language_name}. More fields:
+# answer_language, aliases, extractor, normalizer, official_sizes, version (raise it when a score could move). The
+# manifest may be one file per split: {dev: dev.jsonl, test: test.jsonl}."""
 _TONES_HZ = (220.0, 440.0, 880.0)
 _RATE_HZ = 16_000
 

@@ -99,6 +99,30 @@ def print_scores(documents: Sequence[dict[str, Any]]) -> None:
     print_table(title, [columns[number] for number in shown], rows, numeric=columns[2:])
     for note in dict.fromkeys(note for document in documents for note in _notes(document)):
         print_note(note)
+    for document in documents:
+        _print_categories(document)
+
+
+def _print_categories(document: dict[str, Any]) -> None:
+    """Print the primary metric of each category, for tasks that have some."""
+    score = document["metrics"][document["primary"]]
+    kinds = [kind for kind in document.get("categories", ()) if score["by"].get(kind)]
+    is_rate = score["is_rate"]
+    rows = [
+        [
+            kind if number == 0 else "",
+            label,
+            format_value(group["value"], is_rate=is_rate),
+            format_interval(group["ci"] if group["n_total"] > 1 else None, is_rate=is_rate),
+            str(group["n_total"]),
+            str(group["n_unparsed"]),
+        ]
+        for kind in kinds
+        for number, (label, group) in enumerate(score["by"][kind].items())
+    ]
+    if rows:
+        columns = ["category", "", document["primary"], "95 % interval", "samples", "unparsed"]
+        print_table(f"{document['task']}:{document['split']} by category", columns, rows, numeric=columns[2:])
 
 
 def print_note(line: str) -> None:

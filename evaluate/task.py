@@ -112,10 +112,12 @@ class Task(ABC):
     normalizer: str | None = None  # None: the metric's default for the language
     rubric: str = ""  # by which a judge scores answers, see evaluate.judging.rubric; "": the default
     choices: tuple[str, ...] = ()
+    multiple_choice = False  # whether samples have choices of their own in place of one label set
     aliases: Mapping[str, tuple[str, ...]] = {}  # choice to other ways of saying it
     extractor: str = ""  # how a choice is read out of a text, see evaluate.answers; "": `named` where there are choices
     official_sizes: Mapping[str, int] = {}
     prompt: str = ""  # what a model is asked, with the places of evaluate.protocols.render_prompt
+    categories: tuple[str, ...] = ()  # kinds of a sample's groups whose scores are shown in a table
     protocols: Mapping[str, Protocol] = {}  # the published evaluations that cover it
     source: str = ""  # where the corpus comes from; of a task of one's own, its licence too
     description: str = ""
@@ -151,10 +153,10 @@ class Task(ABC):
     def answer_extractor(self) -> str:
         """Name of the rule by which an answer is read out of a text; "" where the whole text is the answer."""
         if self.protocol:
-            return ""
+            return self.protocol.extractor
         if type(self).extract_answer is not Task.extract_answer:
             return "own"  # the task's version tells which
-        return (self.extractor or DEFAULT_EXTRACTOR) if self.choices else ""
+        return (self.extractor or DEFAULT_EXTRACTOR) if self.choices or self.multiple_choice else ""
 
     def metrics_of(self, split: str) -> tuple[str, ...]:
         """Return the metrics of a split, the one that stands for it in a table first."""
@@ -236,14 +238,23 @@ class Task(ABC):
 
     def extract_answer(self, sample: Sample, text: str) -> str | None:
         """Return the answer that a text gives, or None where there is none: counted as unparsed and scored wrong."""
-        if not sample.choices or self.protocol:
+        rule = self.protocol.extractor if self.protocol else self.extractor or DEFAULT_EXTRACTOR
+        if not sample.choices or not rule:
             return text
-        return create_extractor(self.extractor or DEFAULT_EXTRACTOR)(text, sample.choices, self.aliases)
+        choices = sample.choices
+        if self.protocol:  # published rules ask first whether the text is the true answer, offered or not
+            choices = tuple(dict.fromkeys([*filter(None, sample.references), *choices]))
+        return create_extractor(rule)(text, choices, self.aliases)
 
     def covers(self, split: str) -> bool:
         """Whether the published evaluations that cover the task are of this split too."""
         del split
         return True
+
+    def why_unscored(self, split: str) -> str:
+        """Return why a split has no score whatever is answered, "" where it has one."""
+        del split
+        return ""
 
     def remarks(self, split: str) -> list[str]:
         """Return what somebody who runs a split should know, one line each."""

@@ -9,9 +9,10 @@
     metrics: [accuracy, macro_f1]
 
 Optional: `answer_language` (of the references, where it is not that of the speech), `aliases` (choice to a list of
-other ways of saying it), `extractor` (how a choice is read out of a text: exact, normalized, letter, named, closest;
-default named), `version` (default "1"), `normalizer`, `rubric` (by which a judge scores: a name, or a YAML file of
-one's own, see evaluate.judging.rubric), `description`, `source`, `official_sizes` (split to number of samples).
+other ways of saying it), `extractor` (how a choice is read out of a text: exact, normalized, letter, option, words,
+named, closest; default named), `version` (default "1"), `normalizer`, `rubric` (by which a judge scores: a name, or a
+YAML file of one's own, see evaluate.judging.rubric), `description`, `source`, `official_sizes` (split to number of
+samples).
 """
 
 from collections.abc import Callable, Mapping

@@ -24,6 +24,10 @@ BUILTIN = {
     "fleurs": "tasks.fleurs:Fleurs",
     "airbench_chat": "tasks.airbench_chat:AirBenchChat",
     "chat": "tasks.chat:Chat",
+    "mmau": "tasks.mmau:MMAU",
+    "mmar": "tasks.mmar:MMAR",
+    "airbench_foundation": "tasks.airbench_foundation:AirBenchFoundation",
+    "voicebench": "tasks.voicebench:VoiceBench",
 }
 LISTING = "All names: otoscope tasks"
 

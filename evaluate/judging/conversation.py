@@ -89,5 +89,6 @@ def _judgement(orders: Sequence[Conversation]) -> Judgement:
 
 def _shown(item: Judged) -> Shown:
     turns = [f"{turn.role}: {turn.text}" for turn in item.turns]
-    question = "\n\n".join([*turns, f"user: {item.question}"]) if turns else item.question
+    asked = item.question or item.source_text  # what is asked aloud alone
+    question = "\n\n".join([*turns, f"user: {asked}"]) if turns else asked
     return Shown(question, item.answer or "", item.references, item.context)

@@ -14,6 +14,7 @@ BUILTIN = {
     "ser": "evaluate.metrics.error_rate:SentenceErrorRate",
     "accuracy": "evaluate.metrics.classification:Accuracy",
     "macro_f1": "evaluate.metrics.classification:MacroF1",
+    "macro_accuracy": "evaluate.metrics.categories:MacroAccuracy",
     "weighted_f1": "evaluate.metrics.classification:WeightedF1",
     "balanced_accuracy": "evaluate.metrics.classification:BalancedAccuracy",
     "bleu_1": "evaluate.metrics.captioning:Bleu1",
@@ -40,6 +41,7 @@ BUILTIN = {
     "chroma_accuracy": "evaluate.metrics.notes:ChromaAccuracy",
     "aas": "evaluate.metrics.timestamps:AccumulatedAverageShift",
     "boundary_accuracy": "evaluate.metrics.timestamps:BoundaryAccuracy",
+    "refusal_rate": "evaluate.metrics.refusal:RefusalRate",
     "judge": "evaluate.metrics.judge:JudgeScore",
 }
 

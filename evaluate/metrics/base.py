@@ -105,7 +105,7 @@ class Judge(Protocol):
 class MetricSettings:
     """What a metric is set up with.
 
-    The first four determine how a score is made from rows and stand in scores.json; the others say where answers to a
+    The first five determine how a score is made from rows and stand in scores.json; the others say where answers to a
     metric's own questions come from.
     """
 
@@ -113,6 +113,7 @@ class MetricSettings:
     normalizer: str | None = None  # None: the metric's default for the language
     choices: tuple[str, ...] = ()  # the label set, for metrics over labels
     protocol: str = ""  # "": the sound definition; else one of PROTOCOLS, whose scoring is kept with its faults
+    group: str = ""  # kind of group, for metrics that average over groups
     ptb: Literal["python", "java"] = "python"  # which PTB tokeniser serves the caption metrics
     spice_scores: Path | None = None  # SPICE's own output, from a machine that has it
     spice_input: Path | None = None  # where to write what SPICE reads, to be taken there
@@ -125,12 +126,16 @@ class MetricSettings:
     def from_json(cls, record: Mapping[str, Any]) -> "MetricSettings":
         """Read the settings back from a scores document."""
         return cls(
-            record["language"], record["normalizer"], tuple(record["choices"]), protocol=record.get("protocol", "")
+            record["language"],
+            record["normalizer"],
+            tuple(record["choices"]),
+            protocol=record.get("protocol", ""),
+            group=record.get("group", ""),
         )
 
 
 # Published evaluations whose scoring is offered as it was, faults included; what differs stands at each metric.
-PROTOCOLS = ("qwen-audio", "qwen2-audio")
+PROTOCOLS = ("qwen-audio", "qwen2-audio", "mmau")
 
 
 class Metric(ABC):
@@ -204,6 +209,7 @@ class Metric(ABC):
             "normalizer": self.normalizer.name,
             "choices": list(self.choices) if self.over_labels else [],
             "protocol": self.settings.protocol,
+            **({"group": self.settings.group} if self.settings.group else {}),
         }
 
     def notes(self, rows: Rows) -> list[str]:

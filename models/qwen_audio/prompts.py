@@ -96,6 +96,11 @@ def base_template(task: Task) -> str:
     Raises:
         RequestError: It was trained on no prompt for such a task.
     """
+    if task.multiple_choice:
+        raise RequestError(
+            f"the base model knows no prompt for {task.name}, whose questions have options of their own; "
+            "qwen-audio-chat can be asked in words"
+        )
     if PROTOCOL in task.protocols:
         return task.protocols[PROTOCOL].prompt
     if task.kind not in _TEMPLATES:
@@ -116,7 +121,7 @@ def base_prompt(template: str, sample: Sample) -> list[Part]:
 
 
 def _filled(place: str, text: str, sample: Sample) -> str | Data:
-    if place in ("question", "choices"):
+    if place in ("question", "choices", "options"):
         if not text:
             raise RequestError(f"sample {sample.id!r}: it has no {place}, and the prompt asks for it")
         return Data(text)

@@ -11,6 +11,7 @@ two never share a random generator (`parts`), and what is said never shares a se
     scenes       acoustic scenes, the labels of CochlScene and of TUT 2017
     listening    everyday sounds with captions, questions and answers
     notes        musical notes: instrument, qualities, pitch, velocity
+    questions    questions with options about all of these, and spoken ones
 
     lessons      what training clips teach: the tasks' prompts and the true answers
     training     any number of them, as a folder

@@ -18,6 +18,18 @@ from tasks.synthesis.listening import SoundClip, make_sound
 from tasks.synthesis.notes import make_note
 from tasks.synthesis.ogg import write_opus
 from tasks.synthesis.parts import Part, clip_generator
+from tasks.synthesis.questions import (
+    ChoiceItem,
+    ask_aloud,
+    ask_for_gender,
+    ask_for_language,
+    ask_of_mixture,
+    ask_of_music,
+    ask_of_scene,
+    ask_of_sound,
+    ask_of_speech,
+    ask_of_vocal_sound,
+)
 from tasks.synthesis.scenes import make_scene
 from tasks.synthesis.sentences import OBJECTS, PLACES, SUBJECTS
 from tasks.synthesis.sound import SAMPLE_RATE_HZ, finished, to_level
@@ -32,7 +44,9 @@ PER_LABEL = 2  # clips of a scene
 PER_FAMILY = 3  # notes of a family
 PER_EMOTION = 4
 PER_DIRECTION = 6  # sentences of a language that is translated
-PER_KIND = 6  # questions of AIR-Bench about a kind of audio
+PER_KIND = 6  # questions of AIR-Bench chat and of MMAR about a kind of audio
+PER_DOMAIN = 8  # questions of MMAU
+PER_SKILL = 4  # questions of AIR-Bench foundation
 SPOKEN = {"de": "de", "zh": "zh-CN", "es": "es", "fr": "fr", "it": "it"}  # as Common Voice calls them
 COMMON_VOICE = "cv-corpus-4-2019-12-10"
 
@@ -315,6 +329,77 @@ def _chat(root: Path) -> None:
     _write(root / "chat" / "chat_eval.jsonl", _lines(records))
 
 
+def _mmau(root: Path) -> None:
+    items = []
+    for task, ask in (("sound", ask_of_sound), ("music", ask_of_music), ("speech", ask_of_speech)):
+        for number in range(PER_DOMAIN):
+            one, name = ask(number, kind="mmau"), f"{task}-{number:02}"
+            clip = f"test-mini-audios/{name}.ogg"
+            write_opus(root / "MMAU" / clip, one.waveform)
+            record = {"id": name, "audio_id": f"./{clip}", **_asked(one)}
+            group = {"dataset": "otoscope", "task": task, "split": "test-mini", "category": "Information Extraction"}
+            level = {"sub-category": one.question, "difficulty": "easy"}
+            items.append({**record, **group, **level})
+    _write(root / "MMAU" / "mmau-test-mini.json", json.dumps(items, indent=1) + "\n")
+
+
+def _mmar(root: Path) -> None:
+    items = []
+    kinds: tuple[tuple[str, str, Callable[..., ChoiceItem]], ...] = (
+        ("sound", "Perception Layer", ask_of_sound),
+        ("music", "Perception Layer", ask_of_music),
+        ("speech", "Semantic Layer", ask_of_speech),
+        ("mix-sound-speech", "Signal Layer", ask_of_mixture),
+    )
+    for modality, category, ask in kinds:
+        for number in range(PER_KIND):
+            # Other notes than those of MMAU: the numbers go on behind.
+            one, name = ask(100 + number, kind="mmar"), f"{modality}-{number:02}"
+            write_opus(root / "MMAR" / "audio" / f"{name}.ogg", one.waveform)
+            record = {"id": name, "audio_path": f"./audio/{name}.ogg", **_asked(one)}
+            items.append({**record, "modality": modality, "category": category, "sub-category": one.question})
+    _write(root / "MMAR" / "MMAR-meta.json", json.dumps(items, indent=1) + "\n")
+
+
+def _asked(one: ChoiceItem) -> dict[str, Any]:
+    return {"question": one.question, "choices": list(one.options), "answer": one.answer}
+
+
+def _airbench_foundation(root: Path) -> None:
+    foundation = root / "AIR-Bench-Dataset" / "Foundation"
+    items: list[dict[str, Any]] = []
+    for task, ask in _SKILLS.items():
+        for number in range(PER_SKILL):
+            one, clip = ask(200 + number, kind="airbench"), f"{number:02}.ogg"
+            write_opus(foundation / f"{task}_otoscope" / clip, one.waveform)
+            named = {"task_name": task, "dataset_name": "otoscope", "path": clip, "question": one.question}
+            offered = {f"choice_{letter}": option for letter, option in zip("abcd", one.options, strict=False)}
+            items.append({"uniq_id": len(items), **named, **offered, "answer_gt": one.answer})
+    _write(foundation / "Foundation_meta.json", json.dumps(items, indent=1) + "\n")
+
+
+_SKILLS: Mapping[str, Callable[..., ChoiceItem]] = {
+    "Speaker_Gender_Recognition": ask_for_gender,
+    "Spoken_Language_Identification": ask_for_language,
+    "Acoustic_Scene_Classification": ask_of_scene,
+    "vocal_sound_classification": ask_of_vocal_sound,
+    "Sound_AQA": ask_of_sound,
+    "Music_Instruments_Classfication": ask_of_music,
+}
+
+
+def _voicebench(root: Path) -> None:
+    """Of its subsets the one with options: all that is scored together must be scored alike."""
+    folder = root / "voicebench" / "openbookqa"
+    records = []
+    for number in range(NUM_CLIPS):
+        one, clip = ask_aloud(number, kind="voicebench"), f"{number:02}.ogg"
+        write_opus(folder / clip, one.waveform)
+        letter = "ABCD"[one.options.index(one.answer)]
+        records.append({"file_name": clip, "prompt": one.question, "reference": letter})
+    _write(folder / "metadata.jsonl", _lines(records))
+
+
 WRITERS: Mapping[str, Callable[[Path], None]] = {
     "librispeech": _librispeech,
     "aishell1": _aishell1,
@@ -332,4 +417,8 @@ WRITERS: Mapping[str, Callable[[Path], None]] = {
     "fleurs": _fleurs,
     "airbench_chat": _airbench,
     "chat": _chat,
+    "mmau": _mmau,
+    "mmar": _mmar,
+    "airbench_foundation": _airbench_foundation,
+    "voicebench": _voicebench,
 }

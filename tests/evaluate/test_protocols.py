@@ -47,6 +47,15 @@ PUBLISHED = [
     ("meld", "qwen2-audio", "test", "Recognize the emotion with keywords in English:", 256),
     ("vocalsound", "qwen2-audio", "test", "Classify the human vocal sound to VocalSound in English:", 256),
     ("airbench_chat", "qwen2-audio", "music", "Is {choices} heard?", 256),
+    # Published is only how answers are scored.
+    *(
+        (
+            *(name, "mmau", split),
+            "Is {choices} heard?\nChoose the right answer and repeat it word for word: a, b",
+            256,
+        )
+        for name, split in (("mmau", "test-mini"), ("mmar", "test"))
+    ),
 ]
 
 

@@ -86,6 +86,99 @@ CHAT_META = [
     },
 ]
 
+MMAU_LIST = [
+    {
+        "id": "3fe64f3d",
+        "audio_id": "./test-mini-audios/3fe64f3d.wav",
+        "question": "Who speaks?",
+        "choices": ["Man", "Woman", "Child", "Robot"],
+        "answer": "Man",
+        "dataset": "AudioSet",
+        "task": "sound",
+        "split": "test-mini",
+        "category": "Reasoning",
+        "sub-category": "Acoustic Source Inference",
+        "difficulty": "medium",
+    },
+    {
+        "id": "72fb5481",
+        "audio_id": "./test-mini-audios/72fb5481.wav",
+        "question": "In which key is it?",
+        "choices": ["C major", "C# major", "A minor"],
+        "answer": "C# major",
+        "task": "music",
+        "difficulty": "hard",
+    },
+    {
+        "id": "a9166dfa",
+        "audio_id": "./test-mini-audios/a9166dfa.wav",
+        "question": "How often is it said?",
+        "choices": ["six", "five", "six", "one"],
+        "answer": "six",
+        "task": "speech",
+        "difficulty": "easy",
+    },
+]
+MMAR_LIST = [
+    {
+        "id": "BV1KN4y1j7zE_00-00-28_00-00-50",
+        "audio_path": "./audio/BV1KN4y1j7zE_00-00-28_00-00-50.wav",
+        "question": "What story is related to the content in the audio",
+        "choices": ["Snow White", "Cinderella"],
+        "answer": "Snow White",
+        "modality": "mix-sound-music-speech",
+        "category": "Semantic Layer",
+        "sub-category": "Content Analysis",
+    },
+    {
+        "id": "BV2_0",
+        "audio_path": "./audio/BV2_0.wav",
+        "question": "哪一个?",
+        "choices": ["白雪公主", "灰姑娘", "睡美人"],
+        "answer": "灰姑娘",
+        "modality": "speech",
+        "category": "Cultural Layer",
+        "sub-category": "Imagination",
+    },
+]
+FOUNDATION_META = [
+    {
+        "uniq_id": 5973,
+        "task_name": "Speaker_Age_Prediction",
+        "dataset_name": "common_voice_13.0_en",
+        "path": "a.mp3",
+        "question": "How old?",
+        "choice_a": "teens to twenties",
+        "choice_b": "thirties to fourties",
+        "choice_c": "fifties to sixties",
+        "choice_d": "seventies to eighties",
+        "answer_gt": "thirties to fourties",
+    },
+    {
+        "uniq_id": 7,
+        "task_name": "Audio_Grounding",
+        "dataset_name": "AudioGrounding",
+        "path": "b.wav",
+        "question": "When does it bark?",
+        "choice_a": "[0.0, 1.2]",
+        "choice_b": "[3.1, 4.0]",
+        "choice_c": None,
+        "answer_gt": "[3.1, 4.0]",
+    },
+]
+VOICE_ROWS = [
+    {"file_name": "clips/q1.wav", "prompt": "Which is a fruit? A: tin, B: fig.", "reference": "B"},
+    {"file_name": "clips/q2.wav", "prompt": "Which is a tool? A: saw, B: fig.", "reference": "A"},
+]
+BBH_ROWS = [
+    {"file_name": "navigate_1.wav", "prompt": "Do you return?", "reference": "No"},
+    {"file_name": "hyperbaton_2.wav", "prompt": "Which order?", "reference": "(b)"},
+]
+
+
+def lines(records: list[dict[str, str]]) -> str:
+    return "".join(json.dumps(record) + "\n" for record in records)
+
 
 def nsynth(split: str, samples: dict[str, tuple[str, ...]], prompt: str, column: str) -> SmallCorpus:
     return SmallCorpus(
@@ -312,6 +405,56 @@ CORPORA = [
             )
         },
         "Which is louder?",
+    ),
+    SmallCorpus(
+        "mmau",
+        "test-mini",
+        {"3fe64f3d": ("Man",), "72fb5481": ("C# major",), "a9166dfa": ("six",)},
+        tuple(f"MMAU/test-mini-audios/{item['id']}.wav" for item in MMAU_LIST),
+        {"MMAU/mmau-test-mini.json": json.dumps(MMAU_LIST)},
+        "Who speaks?\nOptions:\n(A) Man\n(B) Woman\n(C) Child\n(D) Robot\nAnswer with the option's letter from the "
+        "given choices directly and only give the best option.",
+        {"references": "answer"},
+    ),
+    SmallCorpus(
+        "mmar",
+        "test",
+        {"BV1KN4y1j7zE_00-00-28_00-00-50": ("Snow White",), "BV2_0": ("灰姑娘",)},
+        tuple(f"MMAR/audio/{item['id']}.wav" for item in MMAR_LIST),
+        {"MMAR/MMAR-meta.json": json.dumps(MMAR_LIST)},
+        "What story is related to the content in the audio\nOptions:\n(A) Snow White\n(B) Cinderella\nAnswer with the "
+        "option's letter from the given choices directly and only give the best option.",
+        {"references": "answer"},
+    ),
+    SmallCorpus(
+        "airbench_foundation",
+        "test",
+        {"5973": ("thirties to fourties",), "7": ("[3.1, 4.0]",)},
+        (
+            "AIR-Bench-Dataset/Foundation/Speaker_Age_Prediction_common_voice_13.0_en/a.mp3",
+            "AIR-Bench-Dataset/Foundation/Audio_Grounding_AudioGrounding/b.flac",
+        ),
+        {"AIR-Bench-Dataset/Foundation/Foundation_meta.json": json.dumps(FOUNDATION_META)},
+        "Choose the most suitable answer from options A, B, C, and D to respond the question in next line, you may "
+        "only choose A or B or C or D.\nHow old?\n(A) teens to twenties\n(B) thirties to fourties\n"
+        "(C) fifties to sixties\n(D) seventies to eighties",
+        {"references": "answer_gt"},
+    ),
+    SmallCorpus(
+        "voicebench",
+        "openbookqa",
+        {"q1": ("B",), "q2": ("A",)},
+        ("voicebench/openbookqa/clips/q1.wav", "voicebench/openbookqa/clips/q2.wav"),
+        {"voicebench/openbookqa/metadata.jsonl": lines(VOICE_ROWS)},
+        columns={"references": "reference"},
+    ),
+    SmallCorpus(
+        "voicebench",
+        "bbh",
+        {"navigate_1": ("no",), "hyperbaton_2": ("B",)},
+        ("voicebench/bbh/navigate_1.wav", "voicebench/bbh/hyperbaton_2.wav"),
+        {"voicebench/bbh/metadata.jsonl": lines(BBH_ROWS)},
+        columns={"references": "reference"},
     ),
 ]
 

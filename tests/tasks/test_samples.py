@@ -21,7 +21,7 @@ from tasks.synthesis.vocal import make_vocal
 
 Command = Callable[..., Any]
 
-MAX_BYTES = 4_000_000  # in git and in the wheel
+MAX_BYTES = 4_700_000  # in git and in the wheel
 SPEECH = {"librispeech": "en", "aishell1": "zh", "aishell2": "zh", "fleurs": "zh", "common_voice": "fr"}
 
 
@@ -40,7 +40,8 @@ def test_every_task_has_samples_and_all_of_them_are_here(name: str) -> None:
     assert len({sample.id for sample in split.samples}) == len(split.samples)
     assert split.coverage.is_complete
     assert split.coverage.official == len(split.samples)
-    assert all(sample.prompt and sample.audio for sample in split.samples)
+    assert all(sample.prompt or name == "voicebench" for sample in split.samples)  # that asks aloud alone
+    assert all(sample.audio for sample in split.samples)
 
 
 def test_every_sample_is_heard_and_short(name: str) -> None:

@@ -28,7 +28,14 @@ def as_line(sample: Sample, small: Any) -> dict[str, Any]:
         "source_text": sample.source_text,
         "split": small.split,
         "groups": dict(sample.groups),
+        **offered(sample, small),
     }
+
+
+def offered(sample: Sample, small: Any) -> dict[str, Any]:
+    """Return what a question of its own offers, as lists and datasets name it."""
+    own = find_task_class(small.task, tasks_dir=None).multiple_choice
+    return {"choices": list(sample.choices)} if own else {}
 
 
 def test_the_original_layout_is_read(small: Any, tmp_path: Path) -> None:
@@ -52,14 +59,14 @@ def test_a_manifest_gives_the_samples_of_the_layout(small: Any, tmp_path: Path) 
 
 def test_a_list_of_the_evaluation_gives_the_samples_of_the_layout(small: Any, tmp_path: Path) -> None:
     expected = read(small, small.write(tmp_path)).samples
-    if small.task in ("chat", "airbench_chat"):
+    if small.task in ("chat", "airbench_chat", "airbench_foundation"):
         pytest.skip("has a list without references, or none")
     lines = []
     for sample in expected:
         path = str(sample.audio[0].path)
         if small.task == "clothoaqa":  # its list names files as they are not on disk
             path = f"{sample.id.partition(': ')[0]}.wav"
-        line = {"audio": path, "source": f"{small.task}_{small.split.replace('-', '_')}"}
+        line = {"audio": path, "source": f"{small.task}_{small.split.replace('-', '_')}", **offered(sample, small)}
         if small.task == "clotho":
             lines.append({**line, "gt": list(sample.references)})
         elif small.split == "test-qualities":
@@ -92,11 +99,12 @@ def test_a_dataset_gives_the_samples_of_the_layout(small: Any, tmp_path: Path, i
             references = references[0] if len(references) == 1 else references
         rows.append(
             {
-                "uniq_id" if small.task == "airbench_chat" else "id": sample.id,
+                "uniq_id" if small.task.startswith("airbench") else "id": sample.id,
                 "audio": {"bytes": path.read_bytes(), "path": path.name} if inside else str(path),
                 truth: [text for text in references if text] if truth == "qualities_str" else references,
                 "question": sample.question,
                 "source_text": sample.source_text,
+                **offered(sample, small),
             }
         )
     if any(isinstance(row[truth], list) for row in rows):

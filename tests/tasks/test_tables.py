@@ -18,7 +18,7 @@ def test_every_task_of_the_table_loads_and_states_its_facts(name: str) -> None:
     assert task.kind in KINDS
     assert set(task.default_splits) <= set(task.splits)
     assert all(task.official_sizes.values())
-    assert task.prompt
+    assert task.prompt or name == "voicebench"  # which asks aloud alone
     assert task.source
     for split in task.splits:
         for metric, settings in task(Path()).metric_settings(split).items():

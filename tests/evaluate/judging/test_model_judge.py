@@ -14,7 +14,7 @@ from evaluate.metrics.base import Judged, Judgement
 from evaluate.model import ModelAdapter
 from evaluate.testing import TextModel
 from evaluate.types import Failure, GenerationOptions, Output, Request, Sample, Turn
-from models.baseline import Baseline
+from models.baseline.adapter import Baseline
 
 ONE, PAIR = load_rubric("quality"), load_rubric("air-bench")
 BROKEN = Failure("Timeout", "no answer within 60 s")
@@ -43,6 +43,13 @@ def test_a_judgement_is_the_score_of_one_reply() -> None:
     assert model.num_loads == 1
     [asked] = model.batches
     assert [(one.audio, one.kind, one.turns) for one in asked] == [((), "chat", ())] * 2
+
+
+def test_a_judge_reads_what_was_asked_aloud() -> None:
+    judge, model = judge_with(lambda sample: "5")
+    judge.judge([Judged("x", ("",), "Yes.", source_text="Do it.")], load_rubric("voicebench"))
+    [[asked]] = model.batches
+    assert "Do it." in asked.prompt
 
 
 def test_the_score_of_a_pair_is_the_mean_of_both_orders() -> None:
