@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluate.clips import ClipOptions, ClipPolicy, count_changes
-from evaluate.errors import CorpusError, RequestError
+from evaluate.errors import CorpusError, RequestError, ServerError
 from evaluate.model import ModelAdapter
 from evaluate.page_data import ensure_page_data
 from evaluate.prediction_log import LogIndex, LogWriter, compact, index_log, mend_tail, read_predictions
@@ -77,7 +77,8 @@ class Evaluation:
                 "tells nothing; leave the option out"
             )
         for selection in selections:
-            self._options(selection.task)
+            if reason := self._model.option_refusal(self._options(selection.task)):
+                raise RequestError(f"{selection.title}: {self._model.name} {reason}")
             self._clips(selection.task).refuse_chunks(selection.task, selection.samples)
             self._require_audio(selection)
         names = {name for one in selections for name in one.task.metric_settings(one.split.asks_as)}
@@ -119,11 +120,16 @@ class Evaluation:
             "model": self._model.name,
             **{f"model_{key}": value for key, value in self._model.identity().items()},
             "model_source": self._model.source_hash,
-            "model_arguments": without_secrets(self._settings.model_arguments),
+            "model_arguments": self._model_arguments(neutral=False),
             "generation": self._options(selection.task).chosen(),
             **({"clip_policy": policy} if policy else {}),
             **self._probe_facts(),
         }
+
+    def _model_arguments(self, *, neutral: bool) -> dict[str, Any]:
+        """Return the model's settings as typed: those that bear on an answer, or those that do not."""
+        settings = without_secrets(self._settings.model_arguments)
+        return {name: value for name, value in settings.items() if (name in self._model.neutral_settings) == neutral}
 
     def _probe_facts(self) -> dict[str, Any]:
         """Return the probe, with the seed where it draws; {} where there is none."""
@@ -177,6 +183,8 @@ class Evaluation:
             "end": None,  # stays None where the process is killed
             "device": self._model.device,
             "max_batch_seconds": self._settings.runner.max_batch_seconds,
+            **({"model_settings": neutral} if (neutral := self._model_arguments(neutral=True)) else {}),
+            **({"model_remarks": remarks} if (remarks := list(self._model.remarks())) else {}),
             **environment(),
         }
 
@@ -215,6 +223,8 @@ class Evaluation:
             if not self._is_loaded:
                 self._model.load()
                 self._is_loaded = True
+                for remark in self._model.remarks():
+                    self._notice(f"NOTE: {self._model.name}: {remark}")
             session = self._new_session()
             record["sessions"].append(session)
             write_json(run.run_json, record)
@@ -251,7 +261,7 @@ class Evaluation:
     def _said_how_to_go_on(self, run: RunDirectory, title: str) -> Iterator[None]:
         try:
             yield
-        except (KeyboardInterrupt, SystemExit):
+        except (KeyboardInterrupt, SystemExit, ServerError):
             done = len(index_log(run.predictions).offsets)
             self._notice(
                 f"{title}: interrupted; {done} samples are kept in {run.path}. The same command goes on from there."

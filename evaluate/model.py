@@ -23,6 +23,8 @@ class ModelAdapter(ABC):
     sample_rate_hz: int | None = 16_000  # of the waveforms it wants; None: it does not hear, nothing is decoded
     answers_singly = False  # True: each output is of its own request and logged as it comes, before its batch is done
 
+    neutral_settings: frozenset[str] = frozenset()  # of its `--model-arg`s, those that do not bear on an answer
+
     def __init__(self, where: str = "") -> None:
         del where  # a model of one's own may need none
 
@@ -44,6 +46,10 @@ class ModelAdapter(ABC):
         """Return why this model cannot do a task, or some of its samples, or None; asked before anything is loaded."""
         return None
 
+    def option_refusal(self, options: GenerationOptions) -> str | None:
+        """Return why text cannot be generated so, or None; asked before anything is loaded."""
+        return None
+
     def shown_prompt(self, sample: Sample) -> str:
         """Return the exact text that is sent for a sample, "" where none is; its audio stands where the model wants it.
 
@@ -58,6 +64,10 @@ class ModelAdapter(ABC):
         Raises:
             ModelLoadError: The checkpoint is missing, damaged or does not fit.
         """
+
+    def remarks(self) -> Sequence[str]:
+        """Return what people should know of the model as it was loaded, a line each; also recorded with the run."""
+        return ()
 
     def begin(self, task: "Task", split: "Split", asked: Sequence[Sample]) -> None:
         """Learn which split comes next, and which of its samples will be asked, before its run is set up.
@@ -75,7 +85,8 @@ class ModelAdapter(ABC):
         """Return one output per request, in any order, with the text as the model gave it.
 
         Raises:
-            Exception: Anything; the runner halves the batch and, for a single sample, logs a failure.
+            ServerError: No other request would be answered either; the run ends, to go on later.
+            Exception: Anything else; the runner halves the batch and, for a single sample, logs a failure.
         """
 
     def release_memory(self) -> None:
