@@ -110,8 +110,8 @@ class Connection:
         self.settings = settings
         self.base_url = _checked_url(settings.base_url)
         self.listed_models: tuple[str, ...] = ()  # that the server says it has; (): it does not say
-        self._unserved_in_a_row = 0
-        self._next_start = 0.0  # when the next try may begin, by the monotonic clock
+        self.unserved_in_a_row = 0
+        self.next_start = 0.0  # when the next try may begin, by the monotonic clock
 
     @property
     def is_openai(self) -> bool:
@@ -123,7 +123,7 @@ class Connection:
         """Whether others on the network could read the key."""
         parts = urlsplit(self.base_url)
         is_here = parts.hostname in ("localhost", "::1") or (parts.hostname or "").startswith("127.")
-        return parts.scheme == "http" and not is_here and bool(self._key)
+        return parts.scheme == "http" and not is_here and bool(self.key)
 
     def check(self) -> None:
         """Find out whether the libraries and the key are there, and the server, and whether it takes the key.
@@ -139,7 +139,7 @@ class Connection:
             raise ModelLoadError(
                 f"models behind servers need {error.name}, which is not here: pip install 'otoscope[api]'"
             ) from error
-        _ = self._key
+        _ = self.key
 
         async def models(exchange: "Exchange", path: str) -> Reply:
             return await exchange.ask("GET", path, {}, max_retries=min(1, self.settings.max_retries), is_trial=True)
@@ -173,19 +173,19 @@ class Connection:
 
     def without_key(self, text: str) -> str:
         """Return a text of the server for people: one line, not too long, without the key and the secrets of URLs."""
-        if self._key:  # before anything is cut, or half of it could stay
-            text = text.replace(self._key, HIDDEN)
+        if self.key:  # before anything is cut, or half of it could stay
+            text = text.replace(self.key, HIDDEN)
         text = one_line(redact_url(text[: 16 * MAX_SHOWN]))
         return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]} …"
 
     def clean(self, answer: dict[str, Any]) -> dict[str, Any]:
         """Return an answer without the key in its texts: a server may send back whatever it was sent."""
-        if len(self._key) < MIN_SECRET:
+        if len(self.key) < MIN_SECRET:
             return answer
-        return {name: _clean(value, self._key) for name, value in answer.items()}
+        return {name: _clean(value, self.key) for name, value in answer.items()}
 
     @cached_property
-    def _key(self) -> str:
+    def key(self) -> str:
         """The key, "" where there is none and none is needed.
 
         Raises:
@@ -210,7 +210,8 @@ class Connection:
         return key
 
     @cached_property
-    def _tls(self) -> ssl.SSLContext:
+    def tls(self) -> ssl.SSLContext:
+        """What certificates are held against: the system's own, or what SSL_CERT_FILE in the environment names."""
         import httpx2
 
         return httpx2.create_ssl_context()
@@ -231,7 +232,7 @@ class Exchange:
         import anyio
         import httpx2
 
-        key = self._connection._key
+        key = self._connection.key
         settings = self._settings
         self._under_way: anyio.Semaphore = anyio.Semaphore(settings.concurrency)
         self._client = httpx2.AsyncClient(
@@ -242,7 +243,7 @@ class Exchange:
             },
             timeout=httpx2.Timeout(settings.timeout_s, connect=min(CONNECT_TIMEOUT_S, settings.timeout_s), pool=None),
             limits=httpx2.Limits(max_keepalive_connections=0),
-            verify=self._connection._tls,
+            verify=self._connection.tls,
         )
         return self
 
@@ -296,7 +297,7 @@ class Exchange:
             except _FaultError as fault:
                 self._count_unserved(fault, is_trial=is_trial)
                 return state.reply(None, self._after(fault, state))
-            self._connection._unserved_in_a_row = 0
+            self._connection.unserved_in_a_row = 0
             return state.reply(answer)
 
     async def _try(self, method: str, path: str, body: Body, *, is_trial: bool) -> dict[str, Any]:
@@ -318,7 +319,7 @@ class Exchange:
                 return self._connection.clean(document)
             status = _error_code(document)  # some send errors under a status of success
         words = self._connection.without_key(_words(content, document))
-        self._raise(status, words, _wait_asked_for(response.headers), is_trial=is_trial)
+        raise self._meaning(status, words, _wait_asked_for(response.headers), is_trial=is_trial)
 
     async def _send(self, method: str, path: str, body: Body) -> tuple["httpx2.Response", bytes]:
         """Send a request and read all of its answer.
@@ -344,34 +345,37 @@ class Exchange:
             raise _FaultError(f"its answer cannot be unpacked ({say(str(error))})", "broken") from None
         except httpx2.RequestError as error:
             if certificate := _tls_problem(error):
-                self._end(f"no safe connection to it ({say(certificate)}); expected a certificate that fits its name")
+                raise self._end(
+                    f"no safe connection to it ({say(certificate)}); expected a certificate that fits its name"
+                ) from None
             reason = say(str(error)) or type(error).__name__
             raise _FaultError(f"the connection failed or broke off ({reason})", "unserved") from None
         except _TooLongError:
             raise _FaultError(f"its answer is longer than {MAX_ANSWER_BYTES} bytes", "broken") from None
 
-    def _raise(self, status: int, words: str, wait_s: float | None, *, is_trial: bool) -> NoReturn:
-        """Raise what an HTTP status means."""
+    def _meaning(self, status: int, words: str, wait_s: float | None, *, is_trial: bool) -> Exception:
+        """Return what an HTTP status that is no success stands for: a fault of this try, or the end of the run."""
         said = f"HTTP {status}: {words or 'without a word'}"
-        if status == 401 or (status in FOR_ALL and not is_trial) or (status == 429 and "insufficient_quota" in words):
-            self._end(f"{said}{self._connection_hint(status)}")
+        has_no_quota = status == 429 and "insufficient_quota" in words
+        if status == 401 or has_no_quota or (status in FOR_ALL and not is_trial):
+            return self._end(f"{said}{self._hint(status)}")
         if 300 <= status < 400 and not is_trial:
-            self._end(f"{said}; it sends elsewhere, which is not followed; mend base_url")
+            return self._end(f"{said}; it sends elsewhere, which is not followed; mend base_url")
         if status in PASSING:
             longest_s = self._settings.max_wait_s
-            if wait_s is not None and wait_s > longest_s and not is_trial:
-                self._end(
+            if wait_s is not None and wait_s > longest_s:
+                return self._end(
                     f"{said}; it asks to wait {wait_s:.0f} s, more than max_wait_s={longest_s:g}; try again then, or "
                     "raise it with --model-arg"
                 )
-            if wait_s is not None:
-                self._connection._next_start = max(self._connection._next_start, time.monotonic() + wait_s)
-            raise _FaultError(said, "unserved", wait_s)
+            if wait_s is not None:  # others would be told the same
+                self._connection.next_start = max(self._connection.next_start, time.monotonic() + wait_s)
+            return _FaultError(said, "unserved", wait_s)
         if status >= 500:
-            raise _FaultError(said, "error", wait_s)
-        raise _FaultError(said, "forbidden" if status == 403 else "refused")
+            return _FaultError(said, "error", wait_s)
+        return _FaultError(said, "forbidden" if status == 403 else "refused")
 
-    def _connection_hint(self, status: int) -> str:
+    def _hint(self, status: int) -> str:
         """Return what to do about a status that ends the run."""
         if status in (401, 402):
             return "; check the key in the environment variable that api_key_env names, and its account"
@@ -381,8 +385,8 @@ class Exchange:
             return f"; {known}, and whether base_url ends as it should, mostly in /v1"
         return ""
 
-    def _end(self, reason: str) -> NoReturn:
-        raise ServerError(f"{self._connection.base_url}: {reason}")
+    def _end(self, reason: str) -> ServerError:
+        return ServerError(f"{self._connection.base_url}: {reason}")
 
     def _count_unserved(self, fault: _FaultError, *, is_trial: bool) -> None:
         """Raise where the server is gone: what is left would fail, request by request.
@@ -392,14 +396,14 @@ class Exchange:
         """
         if is_trial:
             if fault.kind == "unserved" and not fault.text.startswith("HTTP"):
-                self._end(f"{fault.text}; start the server, or mend base_url")
+                raise self._end(f"{fault.text}; start the server, or mend base_url")
             return
         if fault.kind not in ("unserved", "forbidden"):
-            self._connection._unserved_in_a_row = 0
+            self._connection.unserved_in_a_row = 0
             return
-        self._connection._unserved_in_a_row += 1
-        if self._connection._unserved_in_a_row >= UNSERVED_IN_A_ROW:
-            self._end(
+        self._connection.unserved_in_a_row += 1
+        if self._connection.unserved_in_a_row >= UNSERVED_IN_A_ROW:
+            raise self._end(
                 f"{UNSERVED_IN_A_ROW} requests in a row were not served, with all their tries; last: {fault.text}"
             )
 
@@ -408,10 +412,10 @@ class Exchange:
 
     async def _turn(self) -> None:
         """Wait until the next try may begin."""
-        while (wait_s := self._connection._next_start - time.monotonic()) > 0:
+        while (wait_s := self._connection.next_start - time.monotonic()) > 0:
             await _sleep(wait_s)
         if self._settings.requests_per_minute:
-            self._connection._next_start = time.monotonic() + 60 / self._settings.requests_per_minute
+            self._connection.next_start = time.monotonic() + 60 / self._settings.requests_per_minute
 
     def _wait_s(self, call: "tenacity.RetryCallState") -> float:
         """Return how long to wait before another try: what the server asks for, else longer with every try."""
@@ -420,8 +424,8 @@ class Exchange:
         fault = call.outcome.exception() if call.outcome else None
         if isinstance(fault, _FaultError) and fault.wait_s is not None:
             return fault.wait_s
-        longest_s = self._settings.max_wait_s
-        return tenacity.wait_exponential_jitter(initial=FIRST_WAIT_S, max=longest_s, jitter=JITTER_S)(call)
+        growing = tenacity.wait_exponential(multiplier=FIRST_WAIT_S, max=self._settings.max_wait_s)
+        return growing(call) + tenacity.wait_random(0, JITTER_S)(call)
 
 
 @dataclass(slots=True)
