@@ -107,8 +107,13 @@ class ServerAdapter(ModelAdapter):
         self._check_batch(batch)
 
         async def answer(exchange: Exchange, request: Request) -> Output:
-            reply = await self._ask(exchange, request, options)
-            return self._output(request, reply)
+            try:
+                return self._output(request, await self._ask(exchange, request, options))
+            except ServerError:
+                raise
+            except Exception as error:  # let through, it would cancel the others, which may be paid for by now
+                said = self._connection.without_key(str(error)) or "no message"
+                return Output(request.sample.id, error=Failure(type(error).__name__, said))
 
         yield from self._connection.run_each(answer, batch)
 

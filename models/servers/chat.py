@@ -39,9 +39,8 @@ from models.servers.connection import Exchange, Reply
 AUDIO_PARTS = ("input_audio", "audio_url")
 LIMIT_NAMES = ("max_tokens", "max_completion_tokens", "none")
 RESERVED = ("model", "messages", "stream", "n")  # of a request's body: another would be another question
-FAILED = frozenset(
-    {"content_filter", "abort", "error"}
-)  # reasons to finish that leave no answer, whatever text is there
+# Reasons to finish that leave no whole answer, whatever text is there.
+FAILED = ("content_filter", "abort", "error")
 TRIAL_QUESTION = "How many sounds are there? Answer with a number."
 TRIAL_S = 5.0
 TRIAL_TOKENS = 16

@@ -164,11 +164,16 @@ class Connection:
             portal.wrap_async_context_manager(Exchange(self)) as exchange,
         ):
             futures = [portal.start_task_soon(work, exchange, job) for job in jobs]
+            left = set(futures)
             try:
                 for future in as_completed(futures):
+                    left.discard(future)
+                    if isinstance(future.exception(), ServerError):  # what has come meanwhile is not lost with it
+                        done = [other for other in left if other.done() and not other.exception()]
+                        yield from (other.result() for other in done)
                     yield future.result()
             finally:
-                for future in futures:
+                for future in left:
                     future.cancel()
 
     def without_key(self, text: str) -> str:
@@ -227,6 +232,7 @@ class Exchange:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._settings = connection.settings
+        self._end_of_all: ServerError | None = None  # once one request has shown that none is of use
 
     async def __aenter__(self) -> "Exchange":
         import anyio
@@ -276,6 +282,8 @@ class Exchange:
         tries = self._settings.max_retries if max_retries is None else max_retries
         state = _Tries()
         async with self._under_way:
+            if self._end_of_all:  # the others are about to be cancelled
+                raise self._end_of_all
             made = body() if callable(body) else body
             try:
                 async for attempt in tenacity.AsyncRetrying(
@@ -386,7 +394,8 @@ class Exchange:
         return ""
 
     def _end(self, reason: str) -> ServerError:
-        return ServerError(f"{self._connection.base_url}: {reason}")
+        self._end_of_all = ServerError(f"{self._connection.base_url}: {reason}")
+        return self._end_of_all
 
     def _count_unserved(self, fault: _FaultError, *, is_trial: bool) -> None:
         """Raise where the server is gone: what is left would fail, request by request.
