@@ -231,6 +231,17 @@ def price(name: str, value: object) -> float | None:
     return None if value is None else number(name, value, low=0, high=1e6)
 
 
+def text(name: str, value: object) -> str:
+    """Return a setting that is a text.
+
+    Raises:
+        RequestError: It is none: `yes`, `a: b` and the like are read as something else.
+    """
+    if not isinstance(value, str):
+        raise RequestError(f"{name} is read as {value!r}, expected a text; put quotes around it: {name}='\"…\"'")
+    return value
+
+
 def switch(name: str, value: object) -> bool:
     """Return a setting that is true or false.
 

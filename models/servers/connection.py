@@ -1,11 +1,10 @@
 """Asking a server many things at once: within its limits, again where that can help, and never saying its key.
 
-Asked again, after a wait that grows, is what never got an answer (a connection that fails or breaks off, a time-out),
-and what the server says will pass: 408, 409, 425, 429 and 5xx. Where it says for how long (Retry-After, in seconds or
-as a date), everything waits for as long. An answer that is no JSON object is asked for again twice. Nothing else is:
-400 and its like concern one sample, which fails with the server's own words; 401, 402, 404, a redirection and a
-certificate that does not fit concern all of them, and end the run, as do several requests in a row that the server
-never served.
+Asked again, after a wait that grows, is what never got an answer (a connection that fails or breaks off), and what the server says will pass: 408, 409, 425, 429, 502, 503, 504 and 529. Where it says for how long (Retry-After,
+in seconds or as a date), everything waits for as long. What the server has looked at and failed on, 500 and its like,
+an answer that is no JSON object or none within the time-out, is asked for again twice. Nothing else is: 400 and its
+like concern one sample, which fails with the server's own words; 401, 402, 404, a redirection and a certificate that
+does not fit concern all of them, and end the run, as do several requests in a row that the server never served.
 
 Every request has a connection of its own: a server that sends too much, or late, cannot be taken to answer another.
 """
@@ -38,8 +37,8 @@ OPENAI_HOST = "api.openai.com"
 OPENAI_URL = f"https://{OPENAI_HOST}/v1"
 FIRST_WAIT_S = 1.0  # doubled with every try: six tries outlast a limit per minute
 JITTER_S = 1.0
-CONNECT_TIMEOUT_S = 30.0
-BROKEN_ANSWERS = 3  # of one request before it fails: each may have cost a whole answer
+SHORT_TIMEOUT_S = 30.0  # for a connection, and for what costs a server nothing
+FAILED_ANSWERS = 3  # of one request before it fails: each may have cost a whole answer, and most fail for good
 UNSERVED_IN_A_ROW = 5  # requests, each with all its tries: the server is gone, and the rest would fail as they did
 MAX_ANSWER_BYTES = 32 << 20
 MAX_SHOWN = 300  # characters of a server's own words
@@ -86,13 +85,13 @@ class _FaultError(Exception):
     Args:
         text: For people, without the key.
         kind: "unserved": nobody looked at the request, another try may help; "error": the server failed on it, another
-            try may help; "broken": its answer is none; "refused": it will not do it; "forbidden": nor perhaps any
+            try may help; "late": it may be at it still; "broken": its answer is none; "refused": it will not do it; "forbidden": nor perhaps any
             other.
         wait_s: How long the server asks to wait.
     """
 
     text: str
-    kind: Literal["unserved", "error", "broken", "refused", "forbidden"]
+    kind: Literal["unserved", "late", "error", "broken", "refused", "forbidden"]
     wait_s: float | None = None
 
 
@@ -247,7 +246,7 @@ class Exchange:
                 "Accept": "application/json",
                 **({"Authorization": f"Bearer {key}"} if key else {}),
             },
-            timeout=httpx2.Timeout(settings.timeout_s, connect=min(CONNECT_TIMEOUT_S, settings.timeout_s), pool=None),
+            timeout=httpx2.Timeout(settings.timeout_s, connect=min(SHORT_TIMEOUT_S, settings.timeout_s), pool=None),
             limits=httpx2.Limits(max_keepalive_connections=0),
             verify=self._connection.tls,
         )
@@ -288,7 +287,7 @@ class Exchange:
             try:
                 async for attempt in tenacity.AsyncRetrying(
                     retry=tenacity.retry_if_exception(_may_pass),
-                    stop=lambda call: call.attempt_number > tries or state.num_broken >= BROKEN_ANSWERS,
+                    stop=lambda call: call.attempt_number > tries or state.num_failed >= FAILED_ANSWERS,
                     wait=self._wait_s,
                     before_sleep=state.count_wait,
                     sleep=_sleep,
@@ -300,7 +299,7 @@ class Exchange:
                         try:
                             answer = await self._try(method, path, made, is_trial=is_trial)
                         except _FaultError as fault:
-                            state.num_broken += fault.kind == "broken"
+                            state.num_failed += fault.kind in ("late", "error", "broken")
                             raise
             except _FaultError as fault:
                 self._count_unserved(fault, is_trial=is_trial)
@@ -315,7 +314,10 @@ class Exchange:
             _FaultError: There is no answer.
             ServerError: There will be none to any request.
         """
-        response, content = await self._send(method, path, body)
+        timeout_s = self._settings.timeout_s
+        response, content = await self._send(
+            method, path, body, min(timeout_s, SHORT_TIMEOUT_S) if is_trial else timeout_s
+        )
         document = _parse(content)
         status = response.status_code
         if response.is_success:
@@ -329,7 +331,7 @@ class Exchange:
         words = self._connection.without_key(_words(content, document))
         raise self._meaning(status, words, _wait_asked_for(response.headers), is_trial=is_trial)
 
-    async def _send(self, method: str, path: str, body: Body) -> tuple["httpx2.Response", bytes]:
+    async def _send(self, method: str, path: str, body: Body, timeout_s: float) -> tuple["httpx2.Response", bytes]:
         """Send a request and read all of its answer.
 
         Raises:
@@ -340,15 +342,14 @@ class Exchange:
         import httpx2
 
         say = self._connection.without_key
-        timeout_s = self._settings.timeout_s
         try:
             with anyio.fail_after(timeout_s):  # also where a server sends a byte now and then
                 async with self._client.stream(method, f"{self._connection.base_url}/{path}", **body) as response:
                     return response, await _read(response)
         except (TimeoutError, httpx2.TimeoutException) as error:
             if isinstance(error, httpx2.ConnectTimeout):
-                timeout_s = min(CONNECT_TIMEOUT_S, timeout_s)
-            raise _FaultError(f"no answer within {timeout_s:g} s", "unserved") from None
+                raise _FaultError(f"no connection within {min(SHORT_TIMEOUT_S, timeout_s):g} s", "unserved") from None
+            raise _FaultError(f"no answer within {timeout_s:g} s", "late") from None
         except httpx2.DecodingError as error:
             raise _FaultError(f"its answer cannot be unpacked ({say(str(error))})", "broken") from None
         except httpx2.RequestError as error:
@@ -404,10 +405,10 @@ class Exchange:
             ServerError: So many requests in a row were not served at all.
         """
         if is_trial:
-            if fault.kind == "unserved" and not fault.text.startswith("HTTP"):
+            if fault.kind in ("unserved", "late") and not fault.text.startswith("HTTP"):
                 raise self._end(f"{fault.text}; start the server, or mend base_url")
             return
-        if fault.kind not in ("unserved", "forbidden"):
+        if fault.kind not in ("unserved", "late", "forbidden"):
             self._connection.unserved_in_a_row = 0
             return
         self._connection.unserved_in_a_row += 1
@@ -444,7 +445,7 @@ class _Tries:
     started: float = 0.0
     retries: int = 0
     waited_s: float = 0.0
-    num_broken: int = 0
+    num_failed: int = 0  # that the server has looked at
 
     def count_wait(self, call: "tenacity.RetryCallState") -> None:
         self.retries += 1
@@ -460,7 +461,7 @@ class _TooLongError(Exception):
 
 
 def _may_pass(error: BaseException) -> bool:
-    return isinstance(error, _FaultError) and error.kind in ("unserved", "error", "broken")
+    return isinstance(error, _FaultError) and error.kind in ("unserved", "late", "error", "broken")
 
 
 async def _sleep(seconds: float) -> None:

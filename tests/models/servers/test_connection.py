@@ -119,17 +119,20 @@ def test_what_does_not_pass_fails_the_sample_with_the_servers_words(
     assert ("after 3 tries" in output.error.message) == (num_asked == 3)
 
 
-def test_a_broken_answer_is_asked_for_twice_more_however_many_tries_there_are(server: Any) -> None:
-    server.react = lambda asked: server.send(b"{")
+@pytest.mark.parametrize("status", [200, 500])
+def test_what_the_server_fails_on_is_asked_for_twice_more_however_many_tries_there_are(
+    server: Any, status: int
+) -> None:
+    server.react = lambda asked: server.send(b"{", status=status)
     assert only(ask(chat(server, max_retries=50), requests(1))).error is not None
     assert len(server.runs) == 3
 
 
 def test_a_server_that_is_slow_or_never_done_is_given_up(server: Any) -> None:
     server.react = lambda asked: server.answer(asked, delay_s=1.0)
-    output = only(ask(chat(server, timeout_s=0.2, max_retries=1), requests(1)))
+    output = only(ask(chat(server, timeout_s=0.2, max_retries=50), requests(1)))
     assert output.error is not None
-    assert output.error.message == "no answer within 0.2 s (after 2 tries)"
+    assert output.error.message == "no answer within 0.2 s (after 3 tries)"
     server.react = lambda asked: server.answer(asked, fault="drip")  # bytes keep coming: no pause is ever long
     started = time.monotonic()
     assert only(ask(chat(server, timeout_s=0.5, max_retries=0), requests(1))).error is not None
@@ -340,6 +343,13 @@ def test_a_server_that_is_not_there_is_one_line_before_anything_is_run(server: A
         chat(server).load()
 
 
+def test_a_server_that_accepts_and_says_nothing_is_one_line(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.servers.connection.SHORT_TIMEOUT_S", 0.2)
+    server.react_to_trial = lambda asked: server.answer(asked, delay_s=1.0)
+    with pytest.raises(ModelLoadError, match=r"no answer within 0.2 s; start the server, or mend base_url"):
+        chat(server).load()
+
+
 def test_a_key_that_the_server_refuses_is_one_line_before_anything_is_run(server: Any) -> None:
     server.react_to_trial = lambda asked: server.send({"error": {"message": "who are you"}}, status=401)
     with pytest.raises(ModelLoadError, match=r"HTTP 401: who are you; check the key"):
@@ -409,6 +419,11 @@ def test_a_key_over_a_network_in_the_clear_is_said(monkeypatch: pytest.MonkeyPat
         ({"audio_format": "mp3"}, "audio_format is 'mp3', expected wav or flac"),
         ({"limit_name": "tokens"}, "limit_name is 'tokens', expected max_tokens, max_completion_tokens or none"),
         ({"send_temperature": "maybe"}, "send_temperature is 'maybe', expected true or false"),
+        (
+            {"system": "You are: helpful"},
+            "system is read as {'You are': 'helpful'}, expected a text; put quotes around",
+        ),
+        ({"system": "yes"}, "system is read as True"),
         ({"extra_body": "5"}, "extra_body is no JSON object"),
         ({"extra_body": "{a: 2020-01-01}"}, "extra_body is no JSON object"),
         ({"extra_body": '{"messages": []}'}, "extra_body holds 'messages', which is set from here"),

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from itertools import count
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -200,8 +201,8 @@ def start(command: list[object], folder: Path) -> subprocess.Popen[str]:
         cwd=folder,
         env=environment,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,
-        **pipes,  # type: ignore[call-overload]
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # see tests/test_kill_and_resume.py
+        **pipes,
     )
 
 
