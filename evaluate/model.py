@@ -22,7 +22,6 @@ class ModelAdapter(ABC):
     source_hash = ""  # of the Python file that a user's own adapter comes from: an edited file is another model
     sample_rate_hz: int | None = 16_000  # of the waveforms it wants; None: it does not hear, nothing is decoded
     answers_singly = False  # True: each output is of its own request and logged as it comes, before its batch is done
-
     neutral_settings: frozenset[str] = frozenset()  # of its `--model-arg`s, those that do not bear on an answer
 
     def __init__(self, where: str = "") -> None:

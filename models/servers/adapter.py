@@ -231,7 +231,7 @@ def price(name: str, value: object) -> float | None:
     return None if value is None else number(name, value, low=0, high=1e6)
 
 
-def text(name: str, value: object) -> str:
+def words(name: str, value: object) -> str:
     """Return a setting that is a text.
 
     Raises:

@@ -33,7 +33,7 @@ from models.servers.adapter import (
     price,
     seed_of,
     switch,
-    text,
+    words,
 )
 from models.servers.connection import Exchange, Reply
 
@@ -128,7 +128,7 @@ class ChatApi(ServerAdapter):
             if name in self._extra_body:
                 raise RequestError(f"extra_body holds {name!r}, which is set from here; leave it out")
         self._audio_part = audio_part
-        self._system = text("system", system)
+        self._system = words("system", system)
         self._limit_name = limit_name or ("max_completion_tokens" if self._connection.is_openai else "max_tokens")
         self._sends_temperature = switch("send_temperature", send_temperature)
         self._checks_audio = switch("check_audio", check_audio)

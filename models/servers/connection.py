@@ -1,10 +1,11 @@
 """Asking a server many things at once: within its limits, again where that can help, and never saying its key.
 
-Asked again, after a wait that grows, is what never got an answer (a connection that fails or breaks off), and what the server says will pass: 408, 409, 425, 429, 502, 503, 504 and 529. Where it says for how long (Retry-After,
-in seconds or as a date), everything waits for as long. What the server has looked at and failed on, 500 and its like,
-an answer that is no JSON object or none within the time-out, is asked for again twice. Nothing else is: 400 and its
-like concern one sample, which fails with the server's own words; 401, 402, 404, a redirection and a certificate that
-does not fit concern all of them, and end the run, as do several requests in a row that the server never served.
+Asked again, after a wait that grows, is what never got an answer (a connection that fails or breaks off), and what the
+server says will pass: 408, 409, 425, 429, 502, 503, 504 and 529. Where it says for how long (Retry-After, in seconds or
+as a date), everything waits for as long. What the server has looked at and failed on, 500 and its like, an answer that
+is no JSON object or none within the time-out, is asked for again twice. Nothing else is: 400 and its like concern one
+sample, which fails with the server's own words; 401, 402, 404, a redirection and a certificate that does not fit
+concern all of them, and end the run, as do several requests in a row that the server never served.
 
 Every request has a connection of its own: a server that sends too much, or late, cannot be taken to answer another.
 """
@@ -84,9 +85,9 @@ class _FaultError(Exception):
 
     Args:
         text: For people, without the key.
-        kind: "unserved": nobody looked at the request, another try may help; "error": the server failed on it, another
-            try may help; "late": it may be at it still; "broken": its answer is none; "refused": it will not do it; "forbidden": nor perhaps any
-            other.
+        kind: "unserved": nobody looked at the request; "late": the server may be at it still; "error": it failed on it;
+            "broken": its answer is none. In these cases another try may help. "refused": it will not do this one;
+            "forbidden": nor perhaps any other.
         wait_s: How long the server asks to wait.
     """
 

@@ -20,7 +20,7 @@ from models.servers.adapter import (
     is_long_enough,
     price,
     switch,
-    text,
+    words,
 )
 from models.servers.connection import Body, Exchange, Reply
 
@@ -99,7 +99,7 @@ class TranscriptionApi(ServerAdapter):
                 raise RequestError(f"extra_body holds {name!r} that is no text or number: it is sent as a form's field")
         self._sends_language = switch("send_language", send_language)
         self._sends_temperature = switch("send_temperature", send_temperature)
-        self._prompt = text("prompt", prompt)
+        self._prompt = words("prompt", prompt)
 
     def refusal(self, task: Task, asked: Sequence[Sample]) -> str | None:
         if task.kind != "asr":

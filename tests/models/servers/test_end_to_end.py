@@ -9,8 +9,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from itertools import count
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
