@@ -106,6 +106,7 @@ def describe_model(name: str) -> Description:
         "stands_for": stands_for,
         "settings": [keyword for keyword in keywords if keyword not in ("device", "dtype")],
         "description": adapter.description or _first_line(inspect.getmodule(adapter)) or _first_line(adapter),
+        "about": inspect.cleandoc(adapter.__doc__ or ""),  # what its settings are
     }
 
 

@@ -15,6 +15,7 @@
     ├── MetricUnavailableError   the score is null with the reason: whoever wants the metric installs what it needs
     └── MachineError             exit 4: whoever keeps the machine
         ├── ModelLoadError           checkpoint missing, damaged, or too large
+        ├── ServerError              a model's server is gone, or takes no more requests: the run ends, to go on later
         ├── ArchiveError             an archive is damaged, or holds what must not be unpacked
         ├── RunLockedError           another process holds the run, or fetches the same corpus
         └── RunDamagedError          files of a run contradict each other
@@ -97,6 +98,10 @@ class MachineError(OtoscopeError):
 
 class ModelLoadError(MachineError):
     """A checkpoint could not be loaded."""
+
+
+class ServerError(MachineError):
+    """A model's server is gone, or takes no more requests; what is left would fail as well, so the run ends."""
 
 
 class ArchiveError(MachineError):

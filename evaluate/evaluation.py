@@ -11,7 +11,7 @@ from typing import Any
 
 from evaluate.clips import ClipOptions, ClipPolicy, count_changes
 from evaluate.engine import Engine, LocalEngine
-from evaluate.errors import CorpusError, RequestError
+from evaluate.errors import CorpusError, RequestError, ServerError
 from evaluate.model import ModelAdapter
 from evaluate.page_data import ensure_page_data
 from evaluate.prediction_log import LogIndex, LogWriter, compact, index_log, mend_tail, read_predictions
@@ -70,6 +70,7 @@ class Evaluation:
     ) -> None:
         self._model = model
         self._engine = engine or LocalEngine(model)
+        self._remarked: set[str] = set()  # what has been said already
         self._settings = settings
         self._notice = notice
 
@@ -81,7 +82,8 @@ class Evaluation:
                 "tells nothing; leave the option out"
             )
         for selection in selections:
-            self._options(selection.task)
+            if reason := self._model.option_refusal(self._options(selection.task)):
+                raise RequestError(f"{selection.title}: {self._model.name} {reason}")
             self._clips(selection.task).refuse_chunks(selection.task, selection.samples)
             self._require_audio(selection)
         names = {name for one in selections for name in one.task.metric_settings(one.split.asks_as)}
@@ -128,11 +130,16 @@ class Evaluation:
             "model": self._model.name,
             **{f"model_{key}": value for key, value in self._model.identity().items()},
             "model_source": self._model.source_hash,
-            "model_arguments": without_secrets(self._settings.model_arguments),
+            "model_arguments": self._model_arguments(neutral=False),
             "generation": self._options(selection.task).chosen(),
             **({"clip_policy": policy} if policy else {}),
             **self._probe_facts(),
         }
+
+    def _model_arguments(self, *, neutral: bool) -> dict[str, Any]:
+        """Return the model's settings as typed: those that bear on an answer, or those that do not."""
+        settings = without_secrets(self._settings.model_arguments)
+        return {name: value for name, value in settings.items() if (name in self._model.neutral_settings) == neutral}
 
     def _probe_facts(self) -> dict[str, Any]:
         """Return the probe, with the seed where it draws; {} where there is none."""
@@ -187,6 +194,8 @@ class Evaluation:
             "end": None,  # stays None where the process is killed
             "device": self._engine.device,
             "max_batch_seconds": self._settings.runner.max_batch_seconds,
+            **({"model_settings": neutral} if (neutral := self._model_arguments(neutral=True)) else {}),
+            **({"model_remarks": remarks} if (remarks := self._remarks()) else {}),
             **environment(),
         }
 
@@ -225,11 +234,21 @@ class Evaluation:
             self._engine.load()
             prepared = self._engine.begin(rest.task, rest.split, rest.samples, self._notice)
             options = GenerationOptions(**record["generation"])
+            self._notice_remarks()
             session = self._new_session() | {"token_limit": self._engine.models[0].token_limit(options)}
             session |= {"prepared": prepared} if prepared else {}
             record["sessions"].append(session)
             write_json(run.run_json, record)
             return self._run_session(run, record, session, rest)
+
+    def _remarks(self) -> list[str]:
+        return list(self._engine.models[0].remarks())
+
+    def _notice_remarks(self) -> None:
+        for remark in self._remarks():
+            if remark not in self._remarked:
+                self._remarked.add(remark)
+                self._notice(f"NOTE: {self._model.name}: {remark}")
 
     def _run_session(
         self, run: RunDirectory, record: dict[str, Any], session: dict[str, Any], rest: Selection
@@ -263,7 +282,7 @@ class Evaluation:
     def _said_how_to_go_on(self, run: RunDirectory, title: str) -> Iterator[None]:
         try:
             yield
-        except (KeyboardInterrupt, SystemExit):
+        except (KeyboardInterrupt, SystemExit, ServerError):
             done = len(index_log(run.predictions).offsets)
             self._notice(
                 f"{title}: interrupted; {done} samples are kept in {run.path}. The same command goes on from there."

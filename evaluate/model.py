@@ -25,7 +25,6 @@ class ModelAdapter(ABC):
     answers_alike = False  # whether one answer to most samples is what it is for, and nobody need be told
     sample_rate_hz: int | None = 16_000  # of the waveforms it wants; None: it does not hear, nothing is decoded
     answers_singly = False  # True: each output is of its own request and logged as it comes, before its batch is done
-
     neutral_settings: frozenset[str] = frozenset()  # of its `--model-arg`s, those that do not bear on an answer
 
     def __init__(self, where: str = "") -> None:

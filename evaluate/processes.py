@@ -124,6 +124,10 @@ class ModelProcess(ModelAdapter):
         lines, facts = self._call("prepare")
         return lines, facts
 
+    def remarks(self) -> Sequence[str]:
+        remarks: Sequence[str] = self._call("remarks")
+        return remarks
+
     def token_limit(self, options: GenerationOptions) -> int | None:
         limit: int | None = self._call("token_limit", options)
         return limit

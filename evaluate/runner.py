@@ -1,21 +1,23 @@
 """The runner: takes the samples that are not done, decodes ahead of the model, and logs what it answers.
 
 It knows `Task` and `ModelAdapter` and no concrete one. It alone catches what a sample or a model throws, and turns it
-into a failure in the log; whatever it does not catch (Ctrl-C, a full disk) ends the run with all finished batches kept.
+into a failure in the log; whatever it does not catch (Ctrl-C, a full disk, a server that is gone) ends the run with all
+finished batches kept.
 Several copies of a model share the batches, each driven by a thread; one copy is driven by the caller's own.
 """
 
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from evaluate.audio import AudioInfo, inspect_audio, load_waveform, span_seconds
 from evaluate.batching import BatchPlanner
 from evaluate.clips import ClipPolicy, Part, join_outputs
-from evaluate.errors import ClipRejectedError, ModelOutputError
+from evaluate.errors import ClipRejectedError, MachineError, ModelOutputError
 from evaluate.model import ModelAdapter
 from evaluate.prediction_log import LogWriter
 from evaluate.types import Failure, GenerationOptions, Output, Prediction, Request, Sample
@@ -201,12 +203,15 @@ class Runner:
         left = {one.request.sample.id: one for one in batch}
         answered: list[tuple[Part, Output]] = []
         try:
-            for output in model.generate([one.request for one in batch], self._options):
-                one = _asked(left, output, batch)
-                answered.append((one.part, output))
-                if model.answers_singly:
-                    self._finish(answered, time.perf_counter() - started)
-                    answered = []
+            with _closed(model.generate([one.request for one in batch], self._options)) as outputs:
+                for output in outputs:
+                    one = _asked(left, output, batch)
+                    answered.append((one.part, output))
+                    if model.answers_singly:
+                        self._finish(answered, time.perf_counter() - started)
+                        answered = []
+        except MachineError:  # no fault of these samples: a server that is gone, a copy that cannot be started again
+            raise
         except Exception as error:  # any model, any fault: the boundary that turns it into a failure in the log
             failure, out_of_memory = _failure(error), is_out_of_memory(error)
         latency_s = time.perf_counter() - started
@@ -284,6 +289,16 @@ class Runner:
         for prediction in predictions:
             self.report.usage.update(prediction.usage)  # a Counter adds fractions too
         self._advance(len(predictions), seconds)
+
+
+@contextmanager
+def _closed(outputs: Iterable[Output]) -> Iterator[Iterable[Output]]:
+    """End a generator with the block, not when it is collected: what it has under way, like requests, ends with it."""
+    try:
+        yield outputs
+    finally:
+        if isinstance(outputs, Generator):
+            outputs.close()
 
 
 def _parts_by_sample(answered: Sequence[tuple[Part, Output]]) -> list[tuple[Part, list[Output]]]:

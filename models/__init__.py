@@ -21,6 +21,8 @@ FAMILIES = {
     "whisper": "models.whisper:Whisper",
     "qwen-audio": "models.qwen_audio.adapter:QwenAudioBase",
     "qwen-audio-chat": "models.qwen_audio.adapter:QwenAudioChat",
+    "chat-api": "models.servers.chat:ChatApi",
+    "transcription-api": "models.servers.transcription:TranscriptionApi",
     "predictions": "models.predictions:Predictions",
     "baseline": "models.baseline.adapter:Baseline",
 }

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from evaluate.errors import ServerError
 from evaluate.model import ModelAdapter
 from evaluate.prediction_log import LogWriter, index_log, read_predictions
 from evaluate.runner import Runner, RunnerReport, RunnerSettings, is_out_of_memory
@@ -263,3 +264,43 @@ def test_a_fault_of_the_log_ends_all_copies(tmp_path: Path) -> None:
             writer,
             lambda *_: None,
         ).run(make_samples(tmp_path, 30))
+
+
+class Dying(ModelAdapter):
+    """Answers singly, until its server is gone."""
+
+    name = "dying"
+    answers_singly = True
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        self.num_ended = 0
+
+    def generate(self, batch: Sequence[Request], options: GenerationOptions) -> Iterable[Output]:
+        try:
+            for number, request in enumerate(batch):
+                if number == 2:
+                    raise self.error
+                yield Output(request.sample.id, text="x")
+        finally:
+            self.num_ended += 1
+
+
+def test_a_server_that_is_gone_ends_the_run_and_what_it_answered_is_kept(tmp_path: Path) -> None:
+    samples = make_samples(tmp_path, 5)
+    with pytest.raises(ServerError, match="gone"):
+        run(Dying(ServerError("gone")), samples, tmp_path / "log")
+    assert len(index_log(tmp_path / "log").offsets) == 2
+
+
+def test_a_generator_ends_with_its_batch_also_where_the_log_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    model = Dying(ServerError("gone"))
+    monkeypatch.setattr(LogWriter, "append", full)
+    with pytest.raises(KeyboardInterrupt):
+        run(model, make_samples(tmp_path, 2), tmp_path / "log")
+    assert model.num_ended == 1
