@@ -352,3 +352,17 @@ def test_a_real_recording_over_30_s_is_transcribed_whole(corpora: Path, checkpoi
     words = sum(len(sample.references[0].split()) for sample in samples)
     assert 0.8 * words < len(by_id["long"].split()) < 1.2 * words
     assert by_id[samples[1].id] == texts(model, [short])[0]
+
+
+def test_a_model_that_is_spread_answers_as_one_that_is_not(
+    random_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("accelerate")
+    batch = [request(0, 1.0), request(1, 2.5)]
+    whole = Whisper(str(random_checkpoint), device="cpu")
+    whole.load()
+    monkeypatch.setattr("models.pretrained.refuse_too_large", lambda *_, **__: {"device_map": "auto"})
+    spread = Whisper(str(random_checkpoint), device="cpu")
+    spread.load()
+    assert spread._model.hf_device_map
+    assert texts(spread, batch, max_new_tokens=8) == texts(whole, batch, max_new_tokens=8)
