@@ -21,6 +21,7 @@ FAMILIES = {
     "whisper": "models.whisper:Whisper",
     "qwen-audio": "models.qwen_audio.adapter:QwenAudioBase",
     "qwen-audio-chat": "models.qwen_audio.adapter:QwenAudioChat",
+    "audio-llm": "models.audio_llm.adapter:AudioLlm",
     "chat-api": "models.servers.chat:ChatApi",
     "transcription-api": "models.servers.transcription:TranscriptionApi",
     "predictions": "models.predictions:Predictions",
@@ -31,6 +32,17 @@ SHORT_NAMES = {
     "nano": "nano:",
     "qwen-audio": "qwen-audio:Qwen/Qwen-Audio",
     "qwen-audio-chat": "qwen-audio-chat:Qwen/Qwen-Audio-Chat",
+    "qwen2-audio": "audio-llm:Qwen/Qwen2-Audio-7B",
+    "qwen2-audio-instruct": "audio-llm:Qwen/Qwen2-Audio-7B-Instruct",
+    "qwen2.5-omni": "audio-llm:Qwen/Qwen2.5-Omni-7B",
+    "qwen3-omni": "audio-llm:Qwen/Qwen3-Omni-30B-A3B-Instruct",
+    "qwen3-asr": "audio-llm:Qwen/Qwen3-ASR-1.7B-hf",
+    "voxtral-mini": "audio-llm:mistralai/Voxtral-Mini-3B-2507",
+    "granite-speech": "audio-llm:ibm-granite/granite-speech-3.3-2b",
+    "audio-flamingo-3": "audio-llm:nvidia/audio-flamingo-3-hf",
+    "music-flamingo": "audio-llm:nvidia/music-flamingo-2601-hf",
+    "glm-asr": "audio-llm:zai-org/GLM-ASR-Nano-2512",
+    "gemma-4": "audio-llm:google/gemma-4-E2B-it",
 } | {
     f"whisper-{size}": f"whisper:openai/whisper-{size}"
     for size in (

@@ -59,6 +59,16 @@ class Checkpoint:
             raise ModelLoadError(f"{path}: not valid JSON ({error}); get the checkpoint again") from error
         return config
 
+    def has_chat_template(self) -> bool:
+        """Return whether the checkpoint brings a chat template of its own.
+
+        Raises:
+            ModelLoadError: The hub cannot be reached, or a file is damaged.
+        """
+        if any(self._file(name) for name in ("chat_template.jinja", "chat_template.json")):
+            return True
+        return any("chat_template" in self.read_config(f"{name}_config.json") for name in ("processor", "tokenizer"))
+
     def commit(self) -> str:
         """Return what identifies the weights: the hub's commit, or a hash of a folder's files."""
         if self.folder is None:

@@ -5,6 +5,7 @@ otherwise, and every setting of the search is passed on, since a repetition pena
 else be part of a score without standing in its record. Vocabulary (end, start and suppressed tokens) stays its own.
 """
 
+import re
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
@@ -17,6 +18,7 @@ from evaluate.types import GenerationOptions, Output, Request
 from models.checkpoint import Checkpoint, check_dtype, resolve_device
 from models.memory import refuse_too_large
 
+_MISSING_LIBRARY = re.compile(r"requires the (\S+) library")  # as transformers says it
 # What a checkpoint's generation_config.json may say of decoding, and is not asked: what was used stands in run.json.
 SEARCH_SETTINGS = (
     *("do_sample", "num_beams", "num_beam_groups", "num_return_sequences", "early_stopping", "diversity_penalty"),
@@ -106,18 +108,13 @@ class Pretrained(ModelAdapter):
         logging.set_verbosity_error()  # its advice is for people who call generate themselves
         logging.disable_progress_bar()
         where = self._checkpoint.where
-        settings = {} if self._checkpoint.folder else {"revision": self._checkpoint.revision}
         placement = refuse_too_large(
             self._checkpoint, self.device, DTYPE_BYTES[self._dtype()], may_split=self._asked_device == "auto"
         )
-        try:
-            self._processor = processor_class.from_pretrained(where, **settings, **processor_settings)
-            model, report = model_class.from_pretrained(
-                where, dtype=getattr(torch, self._dtype()), output_loading_info=True, **placement, **settings
-            )
-        except Exception as error:  # transformers raises whatever its parts raise
-            reason = " ".join(str(error).split())[:300]
-            raise ModelLoadError(f"{where}: the checkpoint does not load ({type(error).__name__}: {reason})") from error
+        self._processor = self._load_part(processor_class, **processor_settings)
+        model, report = self._load_part(
+            model_class, dtype=getattr(torch, self._dtype()), output_loading_info=True, **placement
+        )
         if report["missing_keys"]:
             missing = sorted(report["missing_keys"])
             raise ModelLoadError(
@@ -131,6 +128,20 @@ class Pretrained(ModelAdapter):
         except (RuntimeError, AssertionError) as error:  # an absent device, or one without room
             reason = " ".join(str(error).split())[:300]
             raise ModelLoadError(f"{where}: the checkpoint does not fit on {self.device} ({reason})") from error
+
+    def _load_part(self, part_class: Any, **settings: Any) -> Any:
+        """Return what `from_pretrained` of a class makes of the checkpoint.
+
+        Raises:
+            ModelLoadError: A file is missing or damaged, or a library that is needed is.
+        """
+        where = self._checkpoint.where
+        if not self._checkpoint.folder:
+            settings["revision"] = self._checkpoint.revision
+        try:
+            return part_class.from_pretrained(where, **settings)
+        except Exception as error:  # transformers raises whatever its parts raise
+            raise ModelLoadError(f"{where}: the checkpoint does not load ({reason_of(error)})") from error
 
     def generate(self, batch: Sequence[Request], options: GenerationOptions) -> Iterable[Output]:
         import torch
@@ -151,6 +162,15 @@ class Pretrained(ModelAdapter):
 
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+
+def reason_of(error: Exception) -> str:
+    """Return what went wrong in transformers as one short line; where a library is missing, what to install."""
+    text = " ".join(str(error).split())
+    library = _MISSING_LIBRARY.search(text) if isinstance(error, ImportError) else None
+    if library:
+        return f"it needs {library[1]}, which is not installed; pip install {library[1].lower()}"
+    return f"{type(error).__name__}: {text[:300]}"
 
 
 def sample_seed(options: GenerationOptions, request: Request) -> int:
