@@ -21,6 +21,7 @@ class ModelAdapter(ABC):
     description = ""  # in a list of models; "": the first line of its module
     source_hash = ""  # of the Python file that a user's own adapter comes from: an edited file is another model
     sample_rate_hz: int | None = 16_000  # of the waveforms it wants; None: it does not hear, nothing is decoded
+    idle_options: frozenset[str] = frozenset()  # of GenerationOptions that mean nothing to it: --gen must not name them
     answers_singly = False  # True: each output is of its own request and logged as it comes, before its batch is done
 
     def __init__(self, where: str = "") -> None:
