@@ -129,6 +129,7 @@ def loaded(folder: Path, **settings: Any) -> Ctc:
 
 
 @pytest.mark.filterwarnings("ignore:Support for mismatched key_padding_mask")  # of torch, about transformers' WavLM
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")  # and about LASR, the released too
 @pytest.mark.parametrize("kind", CHECKPOINTS)
 def test_a_batch_gives_what_its_samples_give_alone(
     make: Callable[[str], Path], batching_changes_nothing: Callable[[Any], None], kind: str
@@ -225,10 +226,10 @@ def test_a_clip_below_the_receptive_field_fails_alone_and_says_so(
     make: Callable[[str], Path], request_of: Callable[..., Request]
 ) -> None:
     model = loaded(make("wav2vec2 group"))
-    with pytest.raises(ModelOutputError, match=r"the clip has 100 audio frames, the model hears none shorter than 180"):
-        list(model.generate([request_of(0, 100 / 16_000)], GenerationOptions()))
-    # (3 - 1) * 8 + 3 = 19 of the second layer, (19 - 1) * 5 + 10 = 100 of the first: counted by hand below
-    assert list(model.generate([request_of(0, 180 / 16_000)], GenerationOptions()))
+    with pytest.raises(ModelOutputError, match=r"the clip has 99 audio frames, the model hears none shorter than 100"):
+        list(model.generate([request_of(0, 99 / 16_000)], GenerationOptions()))
+    # By hand: one frame needs 3 of the second layer, these (3 - 1) * 8 + 3 = 19 of the first, (19 - 1) * 5 + 10 = 100.
+    assert list(model.generate([request_of(0, 100 / 16_000)], GenerationOptions()))
 
 
 def test_a_clip_without_finite_features_is_no_answer(
