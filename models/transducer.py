@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from evaluate.types import GENERATION_RANGES, GenerationOptions, Output, Request
+from models.pretrained import search_settings
 from models.recogniser import Recogniser, in_groups
 
 _TOLD_THE_LANGUAGE = "nemotron3_5_asr"
@@ -68,7 +69,8 @@ class Transducer(Recogniser):
         )
         lengths = self._model.encoder._get_subsampling_output_length(inputs["attention_mask"].sum(dim=-1)).tolist()
         most = self._model.max_symbols_per_step
-        found = self._model.generate(**inputs, do_sample=False, num_beams=1, max_new_tokens=max(lengths) * most)
+        greedy = search_settings(GenerationOptions())  # also against a penalty in the checkpoint's generation config
+        found = self._model.generate(**inputs, **greedy, max_new_tokens=max(lengths) * most)
         symbols, moves = found.sequences[:, 1:], found.durations[:, 1:]  # (clips, steps), after the blank at the start
         for request, row, moved, length in zip(group, symbols, moves, lengths, strict=True):
             # A longer neighbour makes for more steps than a clip has by itself, and leaves padding behind its end.
