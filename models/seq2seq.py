@@ -7,8 +7,8 @@ whole; Cohere ASR cuts those over 35 s itself and joins the texts.
 
 Clips of several lengths go together only in Canary and Cohere ASR. The others hear padding: on tiny random models a
 padded batch moved Moonshine's logits by as much as they differ between clips (a group normalisation over all of the
-clip), Moonshine Streaming's, SpeechT5's, SeamlessM4T's and Speech2Text's by a half to a hundredth of that, where Canary's and
-Cohere's moved by rounding.
+clip), those of SpeechT5, SeamlessM4T, Moonshine Streaming and Speech2Text by a half to a hundredth of that, those of
+Canary and Cohere ASR by rounding alone.
 
 Moonshine loops on some clips. Its makers allow 6.5 tokens per second of audio; so does this, unless `--gen
 max_new_tokens` or `--model-arg tokens_per_second` (its models of other languages are given 13) says otherwise. Reaching
@@ -21,6 +21,7 @@ Sources: Jeffries et al. 2024, "Moonshine"; Wang et al. 2020, "fairseq S2T"; Ao 
 import importlib.util
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from evaluate.errors import ModelLoadError, RequestError
@@ -30,17 +31,15 @@ from models.pretrained import end_ids_of, is_truncated, search_settings
 from models.recogniser import Recogniser, in_groups, language_pair
 
 # ISO 639-1 to what SeamlessM4T calls a language (639-3, of the macrolanguages the variety that it was trained on).
-_SEAMLESS = dict(
-    pair.split(":")
-    for pair in (
-        "af:afr am:amh ar:arb as:asm az:azj be:bel bn:ben bs:bos bg:bul ca:cat cs:ces zh:cmn cy:cym da:dan de:deu "
-        "el:ell en:eng et:est eu:eus fi:fin fr:fra ga:gle gl:glg gu:guj he:heb hi:hin hr:hrv hu:hun hy:hye ig:ibo "
-        "id:ind is:isl it:ita jv:jav ja:jpn kn:kan ka:kat kk:kaz mn:khk km:khm ky:kir ko:kor lo:lao lt:lit lg:lug "
-        "lv:lvs ml:mal mr:mar mk:mkd mt:mlt my:mya nl:nld nn:nno nb:nob no:nob ne:npi ny:nya or:ory pa:pan ps:pbt "
-        "fa:pes pl:pol pt:por ro:ron ru:rus sk:slk sl:slv sn:sna sd:snd so:som es:spa sr:srp sv:swe sw:swh ta:tam "
-        "te:tel tg:tgk tl:tgl th:tha tr:tur uk:ukr ur:urd uz:uzn vi:vie yo:yor yue:yue zu:zul ms:zsm"
-    ).split()
-)
+_SEAMLESS_PAIRS = """
+af:afr am:amh ar:arb as:asm az:azj be:bel bn:ben bs:bos bg:bul ca:cat cs:ces zh:cmn cy:cym da:dan de:deu
+el:ell en:eng et:est eu:eus fi:fin fr:fra ga:gle gl:glg gu:guj he:heb hi:hin hr:hrv hu:hun hy:hye ig:ibo
+id:ind is:isl it:ita jv:jav ja:jpn kn:kan ka:kat kk:kaz mn:khk km:khm ky:kir ko:kor lo:lao lt:lit lg:lug
+lv:lvs ml:mal mr:mar mk:mkd mt:mlt my:mya nl:nld nn:nno nb:nob no:nob ne:npi ny:nya or:ory pa:pan ps:pbt
+fa:pes pl:pol pt:por ro:ron ru:rus sk:slk sl:slv sn:sna sd:snd so:som es:spa sr:srp sv:swe sw:swh ta:tam
+te:tel tg:tgk tl:tgl th:tha tr:tur uk:ukr ur:urd uz:uzn vi:vie yo:yor yue:yue zu:zul ms:zsm
+"""
+_SEAMLESS = dict(pair.split(":") for pair in _SEAMLESS_PAIRS.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +132,7 @@ class Seq2Seq(Recogniser):
         if self._model_type == "speech_to_text":
             return self._speech_to_text_languages() or None
         if self._model_type in ("seamless_m4t", "seamless_m4t_v2"):
-            codes = self._checkpoint.read_config("generation_config.json").get("text_decoder_lang_to_code_id") or {}
-            return [language for language, code in _SEAMLESS.items() if code in codes]
+            return [language for language, code in _SEAMLESS.items() if code in self._seamless_codes]
         if self._model_type == "canary":
             from transformers.models.canary.processing_canary import LANGUAGE_CODE_TO_NAME
 
@@ -144,6 +142,12 @@ class Seq2Seq(Recogniser):
 
             return tuple(LANGUAGES)
         return None
+
+    @cached_property
+    def _seamless_codes(self) -> dict[str, int]:
+        """Token of each language that SeamlessM4T writes."""
+        settings = self._checkpoint.read_config("generation_config.json")
+        return dict(settings.get("text_decoder_lang_to_code_id") or {})
 
     def _speech_to_text_languages(self) -> tuple[str, ...]:
         """Return the languages that a Speech2Text checkpoint translates into, () for one that transcribes."""
@@ -156,8 +160,9 @@ class Seq2Seq(Recogniser):
 
     def _language_refusal(self, languages: tuple[str, str]) -> str | None:
         known = self._known_languages()
-        told = languages if self._model_type == "canary" else languages[1:]
-        for language in told if known is not None else ():
+        if known is None:
+            return None
+        for language in languages if self._model_type == "canary" else languages[1:]:
             if not language:
                 return "no language is named, and the model is always told it; add `language` to the task or manifest"
             if language not in known:
@@ -241,15 +246,15 @@ class Seq2Seq(Recogniser):
             yield Output(request.sample.id, text=text, truncated=is_cut)
 
     def _limit(self, request: Request, options: GenerationOptions, prompt_length: int) -> int:
-        """Return how many tokens a clip may give: what was asked, else what the checkpoint says and its length allows."""
+        """Return how many tokens a clip may give: as asked, else what the checkpoint says and the length allows."""
         settings, config = self._model.generation_config, self._model.config
         decoder = getattr(config, "decoder_config", None) or config
         names = ("max_target_positions", "max_text_positions", "max_position_embeddings")
-        positions = next(getattr(decoder, name) for name in names if hasattr(decoder, name))
+        positions: int = next(getattr(decoder, name) for name in names if hasattr(decoder, name))
         room = positions - prompt_length
         if options.max_new_tokens is not None:
             return min(options.max_new_tokens, room)
-        own = settings.max_new_tokens or (settings.max_length or positions) - prompt_length
+        own: int = settings.max_new_tokens or (settings.max_length or positions) - prompt_length
         if self._tokens_per_second is not None:
             seconds = request.waveforms[0].size / self.sample_rate_hz
             own = min(own, int(seconds * self._tokens_per_second))
@@ -258,6 +263,7 @@ class Seq2Seq(Recogniser):
 
 def _prepare(model: Seq2Seq, waveforms: Sequence[Any], pair: tuple[str, str]) -> Mapping[str, Any]:
     """Return what a front end makes of clips, for a model that is told nothing."""
+    del pair
     return model._processor.feature_extractor(  # type: ignore[no-any-return]
         list(waveforms),
         sampling_rate=model.sample_rate_hz,
@@ -280,8 +286,7 @@ def _starting_with(model: Seq2Seq, inputs: Mapping[str, Any], token_id: int) -> 
 
 
 def _prepare_seamless(model: Seq2Seq, waveforms: Sequence[Any], pair: tuple[str, str]) -> Mapping[str, Any]:
-    code = model._model.generation_config.text_decoder_lang_to_code_id[_SEAMLESS[pair[1]]]
-    return _starting_with(model, _prepare(model, waveforms, pair), code)
+    return _starting_with(model, _prepare(model, waveforms, pair), model._seamless_codes[_SEAMLESS[pair[1]]])
 
 
 def _prepare_speech_to_text(model: Seq2Seq, waveforms: Sequence[Any], pair: tuple[str, str]) -> Mapping[str, Any]:

@@ -13,7 +13,6 @@ Transduction by Jointly Predicting Tokens and Durations".
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any
 
 from evaluate.types import GENERATION_RANGES, GenerationOptions, Output, Request
 from models.pretrained import search_settings
