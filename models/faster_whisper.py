@@ -17,7 +17,6 @@ made up for.
 
 import importlib.util
 import json
-import os
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -50,7 +49,7 @@ class FasterWhisper(ModelAdapter):
         dtype: "auto", "float32", "float16" or "bfloat16".
         revision: Branch, tag or commit of a hub id.
         compute_type: As CTranslate2 names it; "": by the dtype.
-        cpu_threads: 0: as many as there are processors.
+        cpu_threads: 0: as many as torch takes, one for each core.
     """
 
     sample_rate_hz = SAMPLE_RATE_HZ
@@ -216,6 +215,7 @@ class FasterWhisper(ModelAdapter):
     # Answering.
 
     def load(self) -> None:
+        import torch
         from faster_whisper import WhisperModel
 
         kind, _, number = self.device.partition(":")
@@ -225,7 +225,7 @@ class FasterWhisper(ModelAdapter):
                 device=kind,
                 device_index=int(number or 0),
                 compute_type=self._compute_type,
-                cpu_threads=self._cpu_threads or len(os.sched_getaffinity(0)),
+                cpu_threads=self._cpu_threads or torch.get_num_threads(),
             )
         except (RuntimeError, ValueError, OSError) as error:
             reason = " ".join(str(error).split())[:300]
