@@ -6,7 +6,7 @@ them, a published protocol's token limit has no effect.
 
 Padding is heard by models with a group normalisation (`feat_extract_norm: group`, as in wav2vec2-base and
 hubert-large), by wav2vec2-conformer and by data2vec-audio, with an attention mask or without one. On tiny random models
-a padded batch moved their logits by as much as these vary at all (0.2 of a spread of 0.09) and changed 5 to 60 of 127
+a padded batch moved their logits by as much as these vary at all (0.2 of a spread of 0.09) and changed 5 to 60 of 506
 symbols; those with a layer normalisation, wav2vec2-bert, Parakeet and LASR stayed within 2e-7. The former get clips of
 one length together and no others. So do SEW and SEW-D, which halve the frame rate and double it again: padding decides
 whether an odd last frame survives.

@@ -7,9 +7,9 @@ take another.
 
 Language and task are always told. Decoding is greedy, or by beams, and repeatable: no fall-back to sampling, no voice
 activity filter, no text carried from window to window. Clips of up to 30 s go together, without timestamps, and get
-what `WhisperModel.transcribe` gives each; a longer recording is transcribed whole, window after window. Answers differ
-from those of `whisper:` with the same weights, mostly because silence behind a clip is zero here after the logarithm,
-and before it there.
+what `WhisperModel.transcribe` gives each; a longer recording is transcribed whole, window after window. Answers may
+differ from those of `whisper:` with the same weights (of ten real clips four did, one still after normalising): what
+fills a clip up to its window is zero here after the logarithm, and before it there.
 
 A window gives at most 224 tokens, or `--gen max_new_tokens`. CTranslate2 halves the limit that it is given; that is
 made up for.
