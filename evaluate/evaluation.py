@@ -81,6 +81,10 @@ class Evaluation:
                 f"--probe {self._settings.probe}: {self._model.name} hears nothing, so that taking its audio away "
                 "tells nothing; leave the option out"
             )
+        for name in sorted(self._model.idle_options.intersection(self._settings.generation)):
+            raise RequestError(
+                f"--gen {name}: {self._model.name} does not generate text in a way that has such an option"
+            )
         for selection in selections:
             if reason := self._model.option_refusal(self._options(selection.task)):
                 raise RequestError(f"{selection.title}: {self._model.name} {reason}")

@@ -24,6 +24,7 @@ class ModelAdapter(ABC):
     takes_seed = False  # whether --seed fills its parameter `seed`; it must then stand in `identity`
     answers_alike = False  # whether one answer to most samples is what it is for, and nobody need be told
     sample_rate_hz: int | None = 16_000  # of the waveforms it wants; None: it does not hear, nothing is decoded
+    idle_options: frozenset[str] = frozenset()  # of GenerationOptions that mean nothing to it: --gen must not name them
     answers_singly = False  # True: each output is of its own request and logged as it comes, before its batch is done
     neutral_settings: frozenset[str] = frozenset()  # of its `--model-arg`s, those that do not bear on an answer
 

@@ -19,6 +19,10 @@ from evaluate.registry import Registry, unknown_name
 FAMILIES = {
     "nano": "models.nano.adapter:Nano",
     "whisper": "models.whisper:Whisper",
+    "ctc": "models.ctc:Ctc",
+    "seq2seq": "models.seq2seq:Seq2Seq",
+    "transducer": "models.transducer:Transducer",
+    "faster-whisper": "models.faster_whisper:FasterWhisper",
     "qwen-audio": "models.qwen_audio.adapter:QwenAudioBase",
     "qwen-audio-chat": "models.qwen_audio.adapter:QwenAudioChat",
     "audio-llm": "models.audio_llm.adapter:AudioLlm",

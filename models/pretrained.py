@@ -7,7 +7,7 @@ else be part of a score without standing in its record. Vocabulary (end, start a
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +16,7 @@ from evaluate.model import ModelAdapter
 from evaluate.results import digest
 from evaluate.types import GenerationOptions, Output, Request
 from models.checkpoint import Checkpoint, check_dtype, resolve_device
+from models.conventions import family_of
 from models.memory import refuse_too_large
 
 _MISSING_LIBRARY = re.compile(r"requires the (\S+) library")  # as transformers says it
@@ -41,6 +42,7 @@ class Pretrained(ModelAdapter):
     """
 
     family: str
+    idle_weights: tuple[str, ...] = ()  # parts of names: weights that only training uses, and that may be missing
 
     def __init__(self, where: str, *, device: str = "auto", dtype: str = "auto", revision: str = "main") -> None:
         self._checkpoint = Checkpoint(where, revision=revision)
@@ -68,9 +70,10 @@ class Pretrained(ModelAdapter):
         """Raise `RequestError` where the checkpoint is of another calling convention."""
         model_type = self._config.get("model_type")
         if not self.accepts(str(model_type)):
+            right = family_of(str(model_type))
             raise RequestError(
                 f"{self._checkpoint.where}: config.json says model_type {model_type!r}, which is not called the way of "
-                f"{self.family}:; see otoscope models for other families"
+                f"{self.family}:; " + (f"its family is {right}:" if right else "see otoscope models for other families")
             )
 
     def identity(self) -> dict[str, Any]:
@@ -90,12 +93,20 @@ class Pretrained(ModelAdapter):
         own = next(filter(None, (part.get("dtype") or part.get("torch_dtype") for part in parts)), "float32")
         return str(own).removeprefix("torch.")
 
-    def _load(self, model_class: Any, processor_class: Any, **processor_settings: Any) -> None:
+    def _load(
+        self,
+        model_class: Any,
+        processor_class: Any,
+        *,
+        model_settings: Mapping[str, Any] | None = None,
+        **processor_settings: Any,
+    ) -> None:
         """Load processor and weights.
 
         Args:
             model_class: Of transformers, with `from_pretrained`.
             processor_class: The same.
+            model_settings: For the model.
             processor_settings: For the processor.
 
         Raises:
@@ -113,10 +124,14 @@ class Pretrained(ModelAdapter):
         )
         self._processor = self._load_part(processor_class, **processor_settings)
         model, report = self._load_part(
-            model_class, dtype=getattr(torch, self._dtype()), output_loading_info=True, **placement
+            model_class,
+            dtype=getattr(torch, self._dtype()),
+            output_loading_info=True,
+            **placement,
+            **(model_settings or {}),
         )
-        if report["missing_keys"]:
-            missing = sorted(report["missing_keys"])
+        missing = sorted(name for name in report["missing_keys"] if not any(part in name for part in self.idle_weights))
+        if missing:
             raise ModelLoadError(
                 f"{where}: {len(missing)} weights are missing, first {missing[0]!r}; they would be random, get it again"
             )

@@ -1,0 +1,28 @@
+"""A checkpoint's front end and tokenizer without the processor around them.
+
+The processor of a checkpoint that brings a language model needs that model's libraries, even where only the acoustic
+model is asked.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class FrontEndAndTokenizer:
+    """What turns audio into features, and symbols into text."""
+
+    feature_extractor: Any
+    tokenizer: Any
+
+    @classmethod
+    def from_pretrained(
+        cls, where: str, *, revision: str = "main", **tokenizer_settings: Any
+    ) -> "FrontEndAndTokenizer":
+        """Load both from a folder or the hub."""
+        from transformers import AutoFeatureExtractor, AutoTokenizer
+
+        return cls(
+            AutoFeatureExtractor.from_pretrained(where, revision=revision),
+            AutoTokenizer.from_pretrained(where, revision=revision, **tokenizer_settings),
+        )

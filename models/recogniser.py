@@ -1,0 +1,88 @@
+"""What families of speech recognisers share: what they refuse, and which clips go through a model together.
+
+Batching must not change an answer. Most models hear padding: a group normalisation over time, or a convolution without
+a mask, mixes the zeros behind a short clip into its last frames or into all of them. Such a model is given clips of one
+length together and no others; the rest are padded. Which is which was measured, see `ctc` and `seq2seq`.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any
+
+from evaluate.errors import ModelOutputError
+from evaluate.task import Task
+from evaluate.types import Request, Sample
+from models.conventions import MODEL_TYPES
+from models.pretrained import Pretrained
+
+
+class Recogniser(Pretrained):
+    """A checkpoint that writes down what is said in one clip."""
+
+    sample_rate_hz = 16_000
+    kinds: frozenset[str] = frozenset({"asr"})  # of tasks that it does
+
+    def accepts(self, model_type: str) -> bool:
+        return model_type in MODEL_TYPES[self.family]
+
+    @property
+    def _model_type(self) -> str:
+        return str(self._config.get("model_type"))
+
+    def refusal(self, task: Task, asked: Sequence[Sample]) -> str | None:
+        if self._checkpoint.folder is None:
+            self._check_type()  # a hub id; a folder was looked into at once
+        if task.kind not in self.kinds:
+            return f"{self._what()} transcribes, it does not do {task.kind}"
+        for sample in asked:
+            if len(sample.audio) != 1:
+                return f"it hears one clip, sample {sample.id!r} has {len(sample.audio)}"
+        return next(filter(None, map(self._language_refusal, languages_of(asked))), None)
+
+    def _what(self) -> str:
+        return f"a checkpoint of {self.family}:"
+
+    def _language_refusal(self, languages: tuple[str, str]) -> str | None:
+        """Return why speech in one language cannot be written down in another, or None."""
+        return None
+
+    def shown_prompt(self, sample: Sample) -> str:
+        return ""  # no words are sent
+
+    def _moved(self, inputs: Any) -> dict[str, Any]:
+        """Return the tensors of a processor's output on the model's device, numbers in its dtype.
+
+        Raises:
+            ModelOutputError: A clip is so short, or so broken, that its features are not finite: what a model makes
+                of them is no answer.
+        """
+        import torch
+
+        moved = {}
+        for name, value in inputs.items():
+            if not isinstance(value, torch.Tensor):
+                moved[name] = value
+            elif value.is_floating_point():
+                if not torch.isfinite(value).all():
+                    raise ModelOutputError("the clip gives no finite features: it is too short, or not finite itself")
+                moved[name] = value.to(self._model.device, self._model.dtype)
+            else:
+                moved[name] = value.to(self._model.device)
+        return moved
+
+
+def languages_of(samples: Iterable[Sample]) -> list[tuple[str, str]]:
+    """Return every pair of languages that occurs: of the speech, and of what is written down."""
+    return sorted({language_pair(sample) for sample in samples})
+
+
+def language_pair(sample: Sample) -> tuple[str, str]:
+    """Return the language of a sample's speech, and that of its references."""
+    return sample.language, sample.answer_language or sample.language
+
+
+def in_groups(batch: Sequence[Request], key: Callable[[Request], Hashable]) -> list[list[Request]]:
+    """Return the requests in groups of one key each, in the order of the first of each."""
+    groups: dict[Hashable, list[Request]] = {}
+    for request in batch:
+        groups.setdefault(key(request), []).append(request)
+    return list(groups.values())
