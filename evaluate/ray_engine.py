@@ -155,7 +155,8 @@ class RayEngine(Engine):
         self._copies = _Copies(ray, lambda: actor.remote(*arguments), self._notice)
         self._copies.start(num_models, claim=f"{num_gpus:g} GPU" if num_gpus else "1 CPU")
         self._models = [RayModel(self._model, self._copies) for _ in range(num_models)]
-        self._device = f"ray: {num_models} × {self._models[0].place()}, {num_gpus:g} GPU each"
+        claimed = f", {num_gpus:g} GPU each" if num_gpus else ""
+        self._device = f"ray: {num_models} × {self._models[0].place()}{claimed}"
 
     def begin(
         self, task: "Task", split: "Split", asked: Sequence[Sample], notice: Callable[[str], None]
@@ -562,8 +563,7 @@ class _Actor:
             # Copies, since what comes from Ray's store is read-only, and a model may work in place.
             waveforms = [tuple(waveform.copy() for waveform in one or ()) for one in sent]
             arguments = ([Request(*one) for one in zip(samples, waveforms, strict=True)], options)
-        for answer in self._host.answers(method, arguments):
-            yield answer
+        yield from self._host.answers(method, arguments)
 
 
 def _read(packed: bytes, sees: bytes) -> tuple[Answer, tuple[Any, ...]]:
