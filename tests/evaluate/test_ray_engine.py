@@ -53,7 +53,11 @@ class Mine(ModelAdapter):
                 os._exit(7)
             if self.where == "own":
                 raise KeyError("one")
+            began_s = time.time()
             time.sleep(self.pause_s)
+            if self.where == "timed":
+                yield Output(request.sample.id, text=f"{began_s} {time.time()}")
+                continue
             [heard] = request.waveforms
             heard += 0  # a model may work in place
             audio = f"{len(heard)} {float(abs(heard).sum()):.6f}"
@@ -123,6 +127,40 @@ def in_ray(cluster: Any, *arguments: str) -> tuple[str, ...]:
 def session(folder: Path) -> Any:
     [path] = folder.rglob("run.json")
     return json.loads(path.read_text())["sessions"][-1]
+
+
+def test_a_cluster_that_does_not_answer_is_said_at_once(
+    ray: Any, task_file: Path, model_file: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(MachineError, match="no Ray cluster answers at 127.0.0.1:9 "):
+        evaluate(task_file, tmp_path, "--model", str(model_file), "--engine", "ray", "--ray-address", "127.0.0.1:9")
+    with pytest.raises(RequestError, match="client mode is not supported"):
+        evaluate(task_file, tmp_path, "--model", str(model_file), "--engine", "ray", "--ray-address", "ray://x:1")
+
+
+def test_ray_that_is_not_installed_is_asked_for(
+    task_file: Path, model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(RequestError, match=r"pip install 'otoscope\[ray\]'"):
+        evaluate(task_file, tmp_path, "--model", str(model_file), "--engine", "ray")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--ray-models", "2"), "--ray-models says more about --engine ray"),
+        (("--engine", "ray", "--devices", "0,1"), "--devices 0,1 names GPUs of this machine"),
+        (("--engine", "ray", "--device", "cuda:1"), "--device cuda:1: with --engine ray, Ray says which"),
+        (("--engine", "ray", "--ray-gpus-per-model", "1.5"), "expected a fraction of one GPU or a whole number"),
+        (("--engine", "ray", "--ray-gpus-per-model", "nan"), "expected a fraction of one GPU or a whole number"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(
+    task_file: Path, model_file: Path, tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(RequestError, match=message):
+        evaluate(task_file, tmp_path, "--model", str(model_file), *arguments)
 
 
 @pytest.mark.slow
@@ -206,24 +244,14 @@ def test_faults_of_a_model_are_told_as_they_are(
 def test_two_copies_are_nearly_twice_as_fast(connected: Any, task_file: Path, model_file: Path, tmp_path: Path) -> None:
     seconds = {}
     for copies in ("1", "2"):
-        arguments = ("--model", str(model_file), "--model-arg", "pause_s=0.75", "--ray-models", copies)
-        evaluate(task_file, tmp_path / copies, *arguments, *in_ray(connected))
-        lines = [
-            json.loads(line) for line in next((tmp_path / copies).rglob("predictions.jsonl")).read_text().splitlines()
-        ]
-        assert len(lines) == 12
-        seconds[copies] = wall_seconds(tmp_path / copies)
-    print(
-        f"1 copy: {seconds['1']:.2f} s, 2 copies: {seconds['2']:.2f} s, {seconds['1'] / seconds['2']:.2f} times as fast"
-    )
-    assert seconds["1"] / seconds["2"] > 1.5
-
-
-def wall_seconds(folder: Path) -> float:
-    from datetime import datetime
-
-    one = session(folder)
-    return (datetime.fromisoformat(one["end"]) - datetime.fromisoformat(one["start"])).total_seconds()
+        arguments = ("--model", f"{model_file}:timed", "--model-arg", "pause_s=1", "--ray-models", copies)
+        _, _, log = evaluate(task_file, tmp_path / copies, *arguments, *in_ray(connected))
+        times_s = [float(time_s) for line in log for time_s in line["hypothesis"].split()]
+        assert len(times_s) == 24
+        seconds[copies] = max(times_s) - min(times_s)  # from the first question to the last answer
+    ratio = seconds["1"] / seconds["2"]
+    print(f"1 copy: {seconds['1']:.2f} s, 2 copies: {seconds['2']:.2f} s, {ratio:.2f} times as fast")
+    assert ratio > 1.5
 
 
 def engine_of(connected: Any, model_file: Path, said: list[str], **arguments: Any) -> RayEngine:
@@ -303,37 +331,3 @@ def test_ctrl_c_ends_a_cluster_of_its_own_and_leaves_no_process(
 def test_a_place_without_room_is_said(connected: Any, task_file: Path, model_file: Path, tmp_path: Path) -> None:
     with pytest.raises(MachineError, match="no node of the Ray cluster has 2 GPUs"):
         evaluate(task_file, tmp_path, "--model", str(model_file), *in_ray(connected, "--ray-gpus-per-model", "2"))
-
-
-def test_a_cluster_that_does_not_answer_is_said_at_once(
-    ray: Any, task_file: Path, model_file: Path, tmp_path: Path
-) -> None:
-    with pytest.raises(MachineError, match="no Ray cluster answers at 127.0.0.1:9 "):
-        evaluate(task_file, tmp_path, "--model", str(model_file), "--engine", "ray", "--ray-address", "127.0.0.1:9")
-    with pytest.raises(RequestError, match="client mode is not supported"):
-        evaluate(task_file, tmp_path, "--model", str(model_file), "--engine", "ray", "--ray-address", "ray://x:1")
-
-
-def test_ray_that_is_not_installed_is_asked_for(
-    task_file: Path, model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(RequestError, match=r"pip install 'otoscope\[ray\]'"):
-        evaluate(task_file, tmp_path, "--model", str(model_file), "--engine", "ray")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("--ray-models", "2"), "--ray-models says more about --engine ray"),
-        (("--engine", "ray", "--devices", "0,1"), "--devices 0,1 names GPUs of this machine"),
-        (("--engine", "ray", "--device", "cuda:1"), "--device cuda:1: with --engine ray, Ray says which"),
-        (("--engine", "ray", "--ray-gpus-per-model", "1.5"), "expected a fraction of one GPU or a whole number"),
-        (("--engine", "ray", "--ray-gpus-per-model", "nan"), "expected a fraction of one GPU or a whole number"),
-    ],
-)
-def test_options_that_contradict_each_other_are_refused(
-    task_file: Path, model_file: Path, tmp_path: Path, arguments: tuple[str, ...], message: str
-) -> None:
-    with pytest.raises(RequestError, match=message):
-        evaluate(task_file, tmp_path, "--model", str(model_file), *arguments)
