@@ -46,6 +46,10 @@ MAX_DEATHS = 3  # actors that a batch may cost before the fault is looked for in
 PLACE_S = 30.0  # how long the copies that run wait for others that the cluster has no room for
 WAIT_S = 600.0  # how long a run without a copy waits for one
 CONNECT_S = 10.0
+# What is claimed of a node's CPUs leaves some to decoding on a node that models have filled: without it they would wait
+# for each other.
+MODEL_CPUS = 0.99
+READER_CPUS = 0.01
 CLOSING_S = 5.0
 
 Notice = Callable[[str], None]
@@ -116,6 +120,7 @@ class RayEngine(Engine):
         self._read: Any = None  # the task that decodes
         self._num_nodes = 1
         self._is_connected_here = False  # False: whoever runs this process has connected it before
+        self._has_readers = True  # whether a node has CPUs
         self._is_shared = True  # whether nodes are taken to see the files
         self._device = ""
         self._reading = threading.Condition()  # guards the next two
@@ -142,14 +147,18 @@ class RayEngine(Engine):
             _connect(ray, self._options.address)
             self._is_connected_here = True
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        self._num_nodes = max(1, sum(node.get("CPU", 0) >= 1 for node in nodes))
+        num_computing = sum(node.get("CPU", 0) >= 1 for node in nodes)
+        self._num_nodes = max(1, num_computing)
+        self._has_readers = num_computing > 0
         num_gpus = self._options.gpus_per_model
         if num_gpus is None:
             num_gpus = float(self._wants_gpu and any(node.get("GPU") for node in nodes))
         num_models = self._options.num_models or self._room(nodes, num_gpus)
-        num_cpus = 0 if num_gpus else 1
-        # 0 CPUs claimed: decoding must go on where the models have taken all; how many run at once is bounded here.
-        self._read = ray.remote(num_cpus=0, num_returns=2, scheduling_strategy="SPREAD")(_read)
+        num_cpus = 0 if num_gpus else MODEL_CPUS
+        self._read = ray.remote(num_cpus=READER_CPUS, num_returns=2, scheduling_strategy="SPREAD")(_read)
+        # Workers take seconds to start: they do while the models load.
+        for _ in range(2 * num_computing):
+            self._read.remote(None, self._sees)
         actor = ray.remote(num_cpus=num_cpus, num_gpus=num_gpus, scheduling_strategy="SPREAD")(_Actor)
         arguments = (self._made_by, _num_threads(nodes, num_models), str(Path.cwd()))
         self._copies = _Copies(ray, lambda: actor.remote(*arguments), self._notice)
@@ -162,7 +171,7 @@ class RayEngine(Engine):
         self, task: "Task", split: "Split", asked: Sequence[Sample], notice: Callable[[str], None]
     ) -> dict[str, Any]:
         assert self._copies is not None, "load() comes first"
-        self._is_shared = True
+        self._is_shared = self._has_readers
         lines, facts = self._copies.begin(task, split, asked)
         for line in lines:
             notice(line)
@@ -566,8 +575,10 @@ class _Actor:
         yield from self._host.answers(method, arguments)
 
 
-def _read(packed: bytes, sees: bytes) -> tuple[Answer, tuple[Any, ...]]:
-    """Decode a sample in the cluster; how that ended, and the waveforms."""
+def _read(packed: bytes | None, sees: bytes) -> tuple[Answer, tuple[Any, ...]]:
+    """Decode a sample in the cluster, if there is one; how that ended, and the waveforms."""
+    if packed is None:
+        return ("done", None), ()
     sample, sample_rate_hz, clips, sizes = pickle.loads(packed)
     for ref, num_bytes in zip(sample.audio, sizes, strict=True):
         if not pickle.loads(sees)(ref.path, num_bytes):

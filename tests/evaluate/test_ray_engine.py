@@ -244,7 +244,7 @@ def test_faults_of_a_model_are_told_as_they_are(
 def test_two_copies_are_nearly_twice_as_fast(connected: Any, task_file: Path, model_file: Path, tmp_path: Path) -> None:
     seconds = {}
     for copies in ("1", "2"):
-        arguments = ("--model", f"{model_file}:timed", "--model-arg", "pause_s=1", "--ray-models", copies)
+        arguments = ("--model", f"{model_file}:timed", "--model-arg", "pause_s=2", "--ray-models", copies)
         _, _, log = evaluate(task_file, tmp_path / copies, *arguments, *in_ray(connected))
         times_s = [float(time_s) for line in log for time_s in line["hypothesis"].split()]
         assert len(times_s) == 24
