@@ -635,7 +635,9 @@ def _connect(ray: Any, address: str | None) -> None:
     try:
         ray.init(address=where, log_to_driver=False, logging_level=logging.ERROR, **only_here)
     except Exception as error:  # no cluster at "auto", other versions, no room for its files: all kinds of classes
-        raise MachineError(f"Ray at {where}: {_failure_line(error)}") from error
+        raise MachineError(
+            f"Ray at {where}: {_failure_line(error)}; is it the same version of Ray, with the same RAY_AUTH_MODE?"
+        ) from error
     finally:
         if threading.current_thread() is threading.main_thread() and handler is not None:
             signal.signal(signal.SIGTERM, handler)  # Ray puts its own in its place
