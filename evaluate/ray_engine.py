@@ -229,7 +229,8 @@ class RayEngine(Engine):
             return 1
         if not num_gpus:
             return self._num_nodes
-        room = sum(int(node.get("GPU", 0) / num_gpus + 1e-6) for node in nodes)
+        on_one = int(1 / num_gpus + 1e-6)  # a fraction is of one GPU
+        room = sum(int(node.get("GPU", 0) * on_one if on_one else node.get("GPU", 0) / num_gpus) for node in nodes)
         if room == 0:
             raise MachineError(
                 f"no node of the Ray cluster has {num_gpus:g} GPUs, which --ray-gpus-per-model asks for; "
@@ -270,6 +271,7 @@ class RayModel(ModelCopy):
                     return
             except _LostError as error:
                 num_deaths += 1
+                # Where the run is broken off, borrowing says so.
                 if self._copies.is_given_up(left, num_deaths):
                     raise ModelDiedError(f"the model died over this {num_deaths} times, at last so: {error}") from error
 
@@ -416,7 +418,7 @@ class _Copies:
         asked = set(ids)
         with self._changed:
             most = 1 if len(asked) > 1 and asked <= self._suspects else MAX_DEATHS
-            if num_deaths < most and not self._is_stopped:
+            if num_deaths < most or self._is_stopped:
                 return False
             self._suspects |= asked
             return True
@@ -465,7 +467,7 @@ class _Copies:
             is_said = False
             while not self._idle:
                 if self._is_stopped:
-                    raise ModelDiedError("the run was broken off")
+                    raise MachineError("the run was broken off")  # no failure of a sample's
                 if self._num_ready:
                     alone_s = time.monotonic()
                 elif not self._num_starting:
@@ -503,12 +505,13 @@ class _Copies:
         failure: OtoscopeError | None = None
         is_placed = False
         for _ in range(MAX_DEATHS):
-            with self._changed:
-                if self._is_stopped:
-                    return
-                actor = self._create()
-                self._actors.append(actor)
+            actor: Any = None
             try:
+                with self._changed:
+                    if self._is_stopped:
+                        return
+                    actor = self._create()
+                    self._actors.append(actor)
                 place = self._ray.get(actor.place.remote())
                 with self._changed:
                     self._num_unplaced -= not is_placed
@@ -529,7 +532,7 @@ class _Copies:
                 failure = None
                 break
             finally:
-                if failure is not None:
+                if failure is not None and actor is not None:
                     with self._changed:
                         self._end(actor)
         with self._changed:

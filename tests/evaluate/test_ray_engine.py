@@ -138,6 +138,16 @@ def test_a_cluster_that_does_not_answer_is_said_at_once(
         evaluate(task_file, tmp_path, "--model", str(model_file), "--engine", "ray", "--ray-address", "ray://x:1")
 
 
+@pytest.mark.parametrize(("gpus_per_model", "room"), [(1.0, 10), (0.25, 40), (0.4, 20), (2.0, 5), (4.0, 2), (0.0, 3)])
+def test_as_many_copies_as_the_nodes_have_room_for(
+    ray: Any, model_file: Path, gpus_per_model: float, room: int
+) -> None:
+    make = partial(create_model, str(model_file), device="auto", dtype="auto", arguments={})
+    engine = RayEngine(make(), make, RayOptions(), print)
+    engine._num_nodes = 3
+    assert engine._room([{"CPU": 8, "GPU": 8}, {"CPU": 8, "GPU": 2}, {"CPU": 8}], gpus_per_model) == room
+
+
 def test_ray_that_is_not_installed_is_asked_for(
     task_file: Path, model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -322,6 +332,8 @@ def test_ctrl_c_ends_a_cluster_of_its_own_and_leaves_no_process(
     assert time.monotonic() - interrupted_s < 30
     assert process.returncode == 130
     assert printed == ""
+    [log] = (tmp_path / "out").rglob("predictions.jsonl")
+    assert '"error": {' not in log.read_text()  # what was under way is no failure
     assert "The same command goes on from there" in said
     _, alive = psutil.wait_procs(started, timeout=20)
     assert alive == []
