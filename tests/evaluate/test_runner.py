@@ -8,7 +8,7 @@ import pytest
 from evaluate.errors import ServerError
 from evaluate.model import ModelAdapter
 from evaluate.prediction_log import LogWriter, index_log, read_predictions
-from evaluate.runner import Runner, RunnerReport, RunnerSettings, is_out_of_memory
+from evaluate.runner import BATCHES_AHEAD, Runner, RunnerReport, RunnerSettings, is_out_of_memory
 from evaluate.testing import ScriptedModel, write_tone
 from evaluate.types import AudioRef, GenerationOptions, Output, Prediction, Request, Sample
 
@@ -164,7 +164,7 @@ def test_decoding_runs_ahead_but_not_far(tmp_path: Path, monkeypatch: pytest.Mon
     samples = make_samples(tmp_path, 20)
     run(Watching({s.id: "x" for s in samples}), samples, tmp_path / "log", RunnerSettings(max_batch_seconds=0.1))
     assert len(decoded) == 20
-    assert most_ahead <= module.BATCHES_AHEAD  # batches of one clip each
+    assert most_ahead <= BATCHES_AHEAD  # batches of one clip each
 
 
 def test_out_of_memory_is_told_by_name() -> None:
