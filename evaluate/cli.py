@@ -8,7 +8,7 @@ import signal
 import sys
 import textwrap
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -21,8 +21,11 @@ from evaluate.lines import one_line
 from evaluate.types import KINDS
 
 if TYPE_CHECKING:
+    from evaluate.engine import Engine
     from evaluate.hf_datasets import DatasetSpec
     from evaluate.judging.model_judge import ModelJudge
+    from evaluate.model import ModelAdapter
+    from models import ModelMaker
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -200,6 +203,20 @@ def cli() -> None:
 @click.option(
     "--devices", help="A process with a copy of the model on each, e.g. 0,1 for two GPUs; they share the samples."
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="ray: copies of the model on the machines of a Ray cluster share the samples; needs the extra ray.",
+)
+@click.option("--ray-address", help="HOST:PORT of the cluster, or auto; default: RAY_ADDRESS, else this machine alone.")
+@click.option("--ray-models", type=click.IntRange(min=1), help="Copies; default: as many as the cluster has room for.")
+@click.option(
+    "--ray-gpus-per-model",
+    type=click.FloatRange(min=0),
+    help="That each copy takes, fractions allowed; default: 1 where the model runs on GPUs and there are any, else 0.",
+)
 @click.option("--dtype", default="auto", show_default=True, help="auto, float32, float16 or bfloat16.")
 @_MAX_BATCH_SECONDS
 @click.option(
@@ -258,6 +275,10 @@ def eval_command(
     limit: int | None,
     device: str,
     devices: str | None,
+    engine: Literal["local", "ray"],
+    ray_address: str | None,
+    ray_models: int | None,
+    ray_gpus_per_model: float | None,
     dtype: str,
     max_batch_seconds: float,
     decode_workers: int,
@@ -290,13 +311,11 @@ def eval_command(
       otoscope eval --task airbench_chat --model qwen-audio-chat --judge chat-api:gpt-4o
     """
     from evaluate.clips import ClipOptions
-    from evaluate.engine import LocalEngine
     from evaluate.evaluation import Evaluation, EvaluationSettings
-    from evaluate.processes import ProcessEngine, parse_devices
     from evaluate.runner import RunnerSettings
     from evaluate.scoring import ScoringOptions
     from evaluate.selection import SelectionSettings, describe_stand_ins, select_tasks
-    from models import DEFAULT, create_model
+    from models import DEFAULT, model_maker
 
     if not max_batch_seconds > 0:  # nan, which a range lets pass
         raise RequestError(f"--max-batch-seconds is {max_batch_seconds}, expected a number above 0")
@@ -316,19 +335,20 @@ def eval_command(
         model_arguments=model_arguments,
         probe=probe or "",
     )
-    if devices is not None and device != "auto":
-        raise RequestError(f"--device {device} and --devices {devices} both say where; leave one out")
-    named = parse_devices(devices) if devices is not None else [device]
-    create = partial(
-        create_model,
+    make = partial(
+        model_maker,
         DEFAULT if model_spec is None else model_spec,
         dtype=dtype,
         arguments=model_arguments,
         seed=seed,
     )
-    model = create(device=named[0])
-    copies = [(name, partial(create, device=name)) for name in named]
-    engine = ProcessEngine(model, copies) if len(copies) > 1 else LocalEngine(model)
+    if engine == "ray":
+        model, where = _in_ray(make, device, devices, ray_address, ray_models, ray_gpus_per_model)
+    else:
+        options = {"address": ray_address, "models": ray_models, "gpus-per-model": ray_gpus_per_model}
+        if given := [f"--ray-{name}" for name, value in options.items() if value is not None]:
+            raise RequestError(f"{given[0]} says more about --engine ray; name that")
+        model, where = _here(make, device, devices)
     source = SelectionSettings(
         data_dir,
         tasks_dir,
@@ -350,7 +370,7 @@ def eval_command(
     if model_spec is None:
         said.insert(0, _NO_MODEL)
     _notice_all([*stand_ins, *said])
-    documents = Evaluation(model, settings, notice, engine).run(selections)
+    documents = Evaluation(model, settings, notice, where).run(selections)
     status = _report_scores(documents, as_json=as_json, allow_failures=allow_failures)
     try:
         if with_report and documents:
@@ -358,6 +378,41 @@ def eval_command(
     finally:
         _notice_all([*([_NO_MODEL] if model_spec is None else []), *stand_ins])
     return status
+
+
+def _here(make: "Callable[..., ModelMaker]", device: str, devices: str | None) -> "tuple[ModelAdapter, Engine]":
+    """Return the model, and what runs it on this machine."""
+    from evaluate.engine import LocalEngine
+    from evaluate.processes import ProcessEngine, parse_devices
+
+    if devices is not None and device != "auto":
+        raise RequestError(f"--device {device} and --devices {devices} both say where; leave one out")
+    named = parse_devices(devices) if devices is not None else [device]
+    makers = [(name, make(device=name)) for name in named]
+    model = makers[0][1]()
+    return model, ProcessEngine(model, makers) if len(makers) > 1 else LocalEngine(model)
+
+
+def _in_ray(
+    make: "Callable[..., ModelMaker]",
+    device: str,
+    devices: str | None,
+    address: str | None,
+    num_models: int | None,
+    gpus_per_model: float | None,
+) -> "tuple[ModelAdapter, Engine]":
+    """Return the model, and what runs it in a Ray cluster."""
+    from evaluate.ray_engine import RayEngine, RayOptions
+
+    if devices is not None:
+        raise RequestError(f"--devices {devices} names GPUs of this machine; with --engine ray say --ray-models")
+    if device not in ("auto", "cpu", "cuda"):
+        raise RequestError(f"--device {device}: with --engine ray, Ray says which; expected auto, cpu or cuda")
+    maker = make(device=device)
+    model = maker()
+    options = RayOptions(address, num_models, gpus_per_model)
+    wants_gpu = maker.takes_device and device != "cpu"
+    return model, RayEngine(model, maker, options, notice, wants_gpu=wants_gpu, takes_device=maker.takes_device)
 
 
 def _judge(spec: str | None, arguments: dict[str, str], generation: dict[str, str], rubric: str) -> "ModelJudge | None":

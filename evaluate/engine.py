@@ -4,8 +4,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from evaluate.clips import ClipPolicy
+from evaluate.decoding import read_request
 from evaluate.model import ModelAdapter
-from evaluate.types import Sample
+from evaluate.types import Request, Sample
 
 if TYPE_CHECKING:
     from evaluate.task import Split, Task
@@ -37,6 +39,19 @@ class Engine(ABC):
         self, task: "Task", split: "Split", asked: Sequence[Sample], notice: Callable[[str], None]
     ) -> dict[str, Any]:
         """Make every copy ready for the split that comes next; see `begin` and `prepare` of `ModelAdapter`."""
+
+    @property
+    def num_readers(self) -> int:
+        """On how many machines audio is decoded; each takes as many threads as the command names."""
+        return 1
+
+    def decode(self, sample: Sample, *, sample_rate_hz: int | None, clips: ClipPolicy) -> Request:
+        """Return a sample with its audio, for `generate` of these copies; threads of the runner call it.
+
+        Raises:
+            AudioDecodeError: A file is unreadable, or a span lies beyond it.
+        """
+        return read_request(sample, sample_rate_hz=sample_rate_hz, clips=clips)
 
     def close(self) -> None:
         """Give back what was taken; called in any case."""

@@ -263,8 +263,16 @@ class Evaluation:
         ):
             options = GenerationOptions(**record["generation"])
             clips, language = self._clips(rest.task), _text_language(rest.task, rest.split)
+            settings = self._settings.runner
             runner = Runner(
-                self._engine.models, options, self._settings.runner, log, advance, clips=clips, text_language=language
+                self._engine.models,
+                options,
+                replace(settings, decode_workers=settings.decode_workers * self._engine.num_readers),
+                log,
+                advance,
+                clips=clips,
+                text_language=language,
+                decode=self._engine.decode,
             )
             try:
                 runner.run(rest.samples)

@@ -8,25 +8,22 @@ import multiprocessing
 import os
 import pickle
 import signal
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import cloudpickle
-
 from evaluate.engine import Engine
-from evaluate.errors import ModelDiedError, OtoscopeError, RequestError
+from evaluate.errors import ModelDiedError, RequestError
 from evaluate.model import ModelAdapter
-from evaluate.python_file import USER_MODULE
+from evaluate.remote import Answer, Factory, ModelCopy, ModelHost, checked, dumps
 from evaluate.types import GenerationOptions, Output, Request, Sample
 
 if TYPE_CHECKING:
     from evaluate.task import Split, Task
 
 Result = TypeVar("Result")
-Factory = Callable[[], ModelAdapter]
 CLOSING_S = 5.0  # how long a process may take to end by itself
 
 
@@ -88,7 +85,7 @@ class ProcessEngine(Engine):
             return [done.result() for done in [threads.submit(do, copy) for copy in self._copies]]
 
 
-class ModelProcess(ModelAdapter):
+class ModelProcess(ModelCopy):
     """A copy of a model in a process of its own.
 
     Args:
@@ -98,18 +95,13 @@ class ModelProcess(ModelAdapter):
     """
 
     def __init__(self, model: ModelAdapter, factory: Factory, *, num_threads: int) -> None:
-        self.name = model.name
-        self.sample_rate_hz, self.answers_singly = model.sample_rate_hz, model.answers_singly
-        self._model = model
-        self._made_by = _dumps(factory)
+        super().__init__(model)
+        self._made_by = dumps(factory)
         self._num_threads = num_threads
         self._process: Any = None
         self._connection: Connection | None = None
         self._begun: tuple[Any, ...] = ()  # what the last begin() said
         self._is_stopped = False
-
-    def padded_seconds(self, duration_s: float) -> float:
-        return self._model.padded_seconds(duration_s)
 
     def load(self) -> None:
         self._start()
@@ -124,22 +116,20 @@ class ModelProcess(ModelAdapter):
         lines, facts = self._call("prepare")
         return lines, facts
 
-    def remarks(self) -> Sequence[str]:
-        remarks: Sequence[str] = self._call("remarks")
-        return remarks
-
-    def token_limit(self, options: GenerationOptions) -> int | None:
-        limit: int | None = self._call("token_limit", options)
-        return limit
-
     def generate(self, batch: Sequence[Request], options: GenerationOptions) -> Iterable[Output]:
         if not self._process.is_alive() and not self._is_stopped:
             self.load()
             self._call("begin", *self._begun)
             self.prepared()
         self._send("generate", batch, options)
-        while (answer := self._receive())[0] == "output":
-            yield answer[1]
+        try:
+            while (answer := self._receive())[0] == "output":
+                yield answer[1]
+        except GeneratorExit:  # not read to its end: the rest must not pass for answers to the next batch
+            with suppress(Exception):
+                while self._receive()[0] == "output":
+                    pass
+            raise
 
     def release_memory(self) -> None:
         if self._process.is_alive():
@@ -174,11 +164,11 @@ class ModelProcess(ModelAdapter):
     def _send(self, method: str, *arguments: Any) -> None:
         assert self._connection is not None, "load() comes first"
         try:
-            self._connection.send_bytes(_dumps((method, arguments)))
+            self._connection.send_bytes(dumps((method, arguments)))
         except OSError as error:
             raise self._died() from error
 
-    def _receive(self) -> tuple[str, Any]:
+    def _receive(self) -> Answer:
         """Return "output" and the next one, or "done" and what was returned.
 
         Raises:
@@ -187,15 +177,10 @@ class ModelProcess(ModelAdapter):
         """
         assert self._connection is not None
         try:
-            what, value = self._connection.recv()
+            answer = self._connection.recv()
         except (EOFError, OSError) as error:
             raise self._died() from error
-        if what == "raised":
-            raise value
-        if what == "failed":
-            name, message = value
-            raise type(name, (RuntimeError,), {})(message)
-        return what, value
+        return checked(answer)
 
     def _died(self) -> ModelDiedError:
         self._process.join(CLOSING_S)
@@ -204,42 +189,18 @@ class ModelProcess(ModelAdapter):
         return ModelDiedError(f"the model's process ended {how}; was it out of memory?")
 
 
-def _dumps(value: Any) -> bytes:
-    """Pickle a value that may hold classes of a user's own files, which another process cannot import."""
-    for name, module in list(sys.modules.items()):
-        if name.startswith(USER_MODULE):
-            cloudpickle.register_pickle_by_value(module)
-    dumped: bytes = cloudpickle.dumps(value)
-    return dumped
-
-
 def _serve(connection: Connection, made_by: bytes, num_threads: int) -> None:
     """Do what comes over the connection until it closes; the other end ends this process on Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.setdefault("OMP_NUM_THREADS", str(num_threads))  # read when torch is imported
-    model: ModelAdapter | None = None
+    host = ModelHost(made_by)
     while True:
         try:
             method, arguments = pickle.loads(connection.recv_bytes())
         except (EOFError, OSError):
             return
         try:
-            model = model or pickle.loads(made_by)()
-            if method == "generate":
-                for output in model.generate(*arguments):
-                    connection.send(("output", output))
-                answer: tuple[str, Any] = ("done", None)
-            elif method == "prepare":
-                lines: list[str] = []
-                facts = model.prepare(lines.append)
-                answer = ("done", (lines, facts))
-            else:
-                answer = ("done", getattr(model, method)(*arguments))
-        except OtoscopeError as error:
-            answer = ("raised", error)
-        except Exception as error:  # whatever a model raises, by name: its class may be unknown, or slow to import
-            answer = ("failed", (type(error).__name__, str(error)))
-        try:
-            connection.send(answer)
+            for answer in host.answers(method, arguments):
+                connection.send(answer)
         except OSError:
             return

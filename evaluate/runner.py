@@ -14,9 +14,10 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from evaluate.audio import AudioInfo, inspect_audio, load_waveform, span_seconds
+from evaluate.audio import AudioInfo, inspect_audio, span_seconds
 from evaluate.batching import BatchPlanner
 from evaluate.clips import ClipPolicy, Part, join_outputs
+from evaluate.decoding import read_request
 from evaluate.errors import ClipRejectedError, MachineError, ModelOutputError
 from evaluate.model import ModelAdapter
 from evaluate.prediction_log import LogWriter
@@ -77,6 +78,7 @@ class Runner:
         advance: Told of what is done.
         clips: What is done with clips that are too long or too short.
         text_language: Of the answers; "": the language that each sample's speech is in.
+        decode: Reads a sample's audio, see `Engine.decode`; default: here.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Runner:
         *,
         clips: ClipPolicy | None = None,
         text_language: str = "",
+        decode: Callable[..., Request] = read_request,
     ) -> None:
         self._models = models
         self._model = models[0]
@@ -98,6 +101,7 @@ class Runner:
         self._advance = advance
         self._clips = clips or ClipPolicy()
         self._text_language = text_language
+        self._read_request = decode
         self._durations: dict[str, float] = {}
         self._awaited: dict[str, _Awaited] = {}  # by the sample's id; texts only, of the few samples under way
         self._lock = threading.RLock()  # guards all of the above, the log and the report
@@ -183,11 +187,7 @@ class Runner:
             yield decoded
 
     def _decode(self, sample: Sample) -> Request:
-        rate = self._model.sample_rate_hz
-        if rate is None:
-            return Request(sample, ())
-        waveforms = (load_waveform(ref, sample_rate_hz=rate) for ref in sample.audio)
-        return Request(sample, tuple(self._clips.pad(waveform, sample_rate_hz=rate) for waveform in waveforms))
+        return self._read_request(sample, sample_rate_hz=self._model.sample_rate_hz, clips=self._clips)
 
     def _answer(self, model: ModelAdapter, batch: list[_Decoded], planner: BatchPlanner[Part]) -> None:
         """Put a batch to the model; a batch that fails is halved until the request at fault stands alone."""
@@ -213,6 +213,8 @@ class Runner:
         except MachineError:  # no fault of these samples: a server that is gone, a copy that cannot be started again
             raise
         except Exception as error:  # any model, any fault: the boundary that turns it into a failure in the log
+            if self._is_stopped:  # most likely because it was stopped; what it was asked is left for the next session
+                return
             failure, out_of_memory = _failure(error), is_out_of_memory(error)
         latency_s = time.perf_counter() - started
         with self._lock:

@@ -6,6 +6,7 @@ A spec is `FAMILY:WHERE`, a short name that stands for one, or `path/to/model.py
 import hashlib
 import inspect
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,33 @@ def create_model(spec: str, *, device: str, dtype: str, arguments: Mapping[str, 
     Raises:
         RequestError: No such name, file or setting.
     """
+    return model_maker(spec, device=device, dtype=dtype, arguments=arguments, seed=seed)()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelMaker:
+    """Makes equal adapters, also on another machine: it holds what is to be called, not where that was found."""
+
+    adapter_class: type[ModelAdapter]
+    where: str
+    settings: Mapping[str, Any]
+    source_hash: str = ""
+
+    @property
+    def takes_device(self) -> bool:
+        """Whether the model computes somewhere that a user may choose."""
+        return "device" in self.settings
+
+    def __call__(self) -> ModelAdapter:
+        """Return a new adapter; nothing large is loaded yet."""
+        adapter = self.adapter_class(self.where, **self.settings)
+        if self.source_hash:
+            adapter.source_hash = self.source_hash
+        return adapter
+
+
+def model_maker(spec: str, *, device: str, dtype: str, arguments: Mapping[str, str], seed: int = 0) -> ModelMaker:
+    """Return what makes the adapter for a model spec; see `create_model`."""
     full = SHORT_NAMES.get(spec, spec)
     family, colon, where = full.partition(":")
     if family.endswith(".py"):
@@ -94,10 +122,9 @@ def create_model(spec: str, *, device: str, dtype: str, arguments: Mapping[str, 
             settings[name] = value
     if adapter_class.takes_seed:
         settings.setdefault("seed", seed)
-    adapter: ModelAdapter = adapter_class(where, **settings)
-    if family.endswith(".py"):
-        adapter.source_hash = hashlib.sha256(Path(family).read_bytes()).hexdigest()[:16]
-    return adapter
+    is_file = family.endswith(".py")
+    source_hash = hashlib.sha256(Path(family).read_bytes()).hexdigest()[:16] if is_file else ""
+    return ModelMaker(adapter_class, where, settings, source_hash)
 
 
 def _settings(adapter_class: type[ModelAdapter], spec: str, arguments: Mapping[str, str]) -> dict[str, Any]:

@@ -31,6 +31,7 @@ class Own(Exception):
 
 class Mine(ModelAdapter):
     name = "mine"
+    task = "none"
     def __init__(self, where="", *, device="auto"):
         self.where, self._device = where, device
     def load(self):
@@ -127,6 +128,21 @@ def test_memory_that_runs_out_there_is_known_as_such_here(model_file: Path, tmp_
         with pytest.raises(RuntimeError, match="no room") as raised:
             list(engine.models[0].generate(requests(tmp_path), GenerationOptions()))
         assert is_out_of_memory(raised.value)
+    finally:
+        engine.close()
+
+
+def test_answers_that_were_not_read_do_not_pass_for_those_to_the_next_batch(model_file: Path, tmp_path: Path) -> None:
+    engine = engine_of(model_file, "")
+    [one] = requests(tmp_path)
+    other = Request(Sample("s1", one.sample.audio, "p", ("r",)), ())
+    try:
+        engine.load()
+        [copy] = engine.models
+        outputs = iter(copy.generate([one, other], GenerationOptions()))
+        assert next(outputs).sample_id == "s0"
+        outputs.close()  # type: ignore[attr-defined]
+        assert [output.sample_id for output in copy.generate([other], GenerationOptions())] == ["s1"]
     finally:
         engine.close()
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from evaluate.errors import ServerError
+from evaluate.errors import MachineError, ServerError
 from evaluate.model import ModelAdapter
 from evaluate.prediction_log import LogWriter, index_log, read_predictions
-from evaluate.runner import Runner, RunnerReport, RunnerSettings, is_out_of_memory
+from evaluate.runner import BATCHES_AHEAD, Runner, RunnerReport, RunnerSettings, is_out_of_memory
 from evaluate.testing import ScriptedModel, write_tone
 from evaluate.types import AudioRef, GenerationOptions, Output, Prediction, Request, Sample
 
@@ -140,7 +140,7 @@ def test_ctrl_c_keeps_finished_batches(tmp_path: Path) -> None:
 
 
 def test_decoding_runs_ahead_but_not_far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import evaluate.runner as module
+    import evaluate.decoding as module
 
     decoded: list[str] = []
     lock = threading.Lock()
@@ -164,7 +164,7 @@ def test_decoding_runs_ahead_but_not_far(tmp_path: Path, monkeypatch: pytest.Mon
     samples = make_samples(tmp_path, 20)
     run(Watching({s.id: "x" for s in samples}), samples, tmp_path / "log", RunnerSettings(max_batch_seconds=0.1))
     assert len(decoded) == 20
-    assert most_ahead <= module.BATCHES_AHEAD  # batches of one clip each
+    assert most_ahead <= BATCHES_AHEAD  # batches of one clip each
 
 
 def test_out_of_memory_is_told_by_name() -> None:
@@ -304,3 +304,30 @@ def test_a_generator_ends_with_its_batch_also_where_the_log_cannot_be_written(
     with pytest.raises(KeyboardInterrupt):
         run(model, make_samples(tmp_path, 2), tmp_path / "log")
     assert model.num_ended == 1
+
+
+def test_what_a_stopped_copy_was_asked_is_not_logged_as_failed(tmp_path: Path) -> None:
+    stopped, busy = threading.Event(), threading.Event()
+
+    class Gone(ModelAdapter):
+        name = "gone"
+
+        def generate(self, batch: Sequence[Request], options: GenerationOptions) -> Iterable[Output]:
+            busy.wait(timeout=30)
+            raise MachineError("the server is gone")
+
+    class Busy(ModelAdapter):
+        name = "busy"
+
+        def generate(self, batch: Sequence[Request], options: GenerationOptions) -> Iterable[Output]:
+            busy.set()
+            assert stopped.wait(timeout=30)
+            raise RuntimeError("broken off")
+
+        def stop(self) -> None:
+            stopped.set()
+
+    with LogWriter(tmp_path / "log") as writer, pytest.raises(MachineError, match="gone"):
+        settings = RunnerSettings(max_batch_seconds=1.0)
+        Runner([Gone(), Busy()], GenerationOptions(), settings, writer, lambda *_: None).run(make_samples(tmp_path, 9))
+    assert (tmp_path / "log").read_bytes() == b""
