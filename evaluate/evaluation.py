@@ -351,13 +351,13 @@ class Evaluation:
                 write_json(run.run_json, {**record, "judges": [*earlier, judge]})
 
     def _clip_facts(self, run: RunDirectory, selection: Selection) -> dict[str, Any]:
-        """Return the policy for clips and how many samples it changed, both {} where all clips are kept."""
+        """Return the policy for clips and how many samples it or the model changed, {} where all clips are kept."""
         policy = self._clips(selection.task).to_json()
-        if not policy:
+        if not policy and self._model.heard_s is None:
             return {"clip_policy": {}, "clip_counts": {}}
         ids = [sample.id for sample in selection.samples]
-        predictions = read_predictions(run.predictions, index_log(run.predictions), ids)
-        return {"clip_policy": policy, "clip_counts": count_changes(predictions)}
+        counts = count_changes(read_predictions(run.predictions, index_log(run.predictions), ids))
+        return {"clip_policy": policy, "clip_counts": counts if policy or any(counts.values()) else {}}
 
     def _changed_options(self, task: Task, used: dict[str, Any]) -> dict[str, Any]:
         """Return the generation options that differ from the task's own: they make another system of a model."""

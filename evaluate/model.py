@@ -25,6 +25,7 @@ class ModelAdapter(ABC):
     answers_alike = False  # whether one answer to most samples is what it is for, and nobody need be told
     sample_rate_hz: int | None = 16_000  # of the waveforms it wants; None: it does not hear, nothing is decoded
     idle_options: frozenset[str] = frozenset()  # of GenerationOptions that mean nothing to it: --gen must not name them
+    heard_s: float | None = None  # what it hears of a clip; the rest is cut and counted as such. None: all, or it fails
     answers_singly = False  # True: each output is of its own request and logged as it comes, before its batch is done
     neutral_settings: frozenset[str] = frozenset()  # of its `--model-arg`s, those that do not bear on an answer
 

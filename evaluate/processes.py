@@ -106,6 +106,7 @@ class ModelProcess(ModelCopy):
     def load(self) -> None:
         self._start()
         self._call("load")
+        self.learn_rate()
 
     def begin(self, task: "Task", split: "Split", asked: Sequence[Sample]) -> None:
         self._begun = (task, split, asked)

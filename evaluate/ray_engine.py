@@ -164,6 +164,8 @@ class RayEngine(Engine):
         self._copies = _Copies(ray, lambda: actor.remote(*arguments), self._notice)
         self._copies.start(num_models, claim=f"{num_gpus:g} GPU" if num_gpus else "1 CPU")
         self._models = [RayModel(self._model, self._copies) for _ in range(num_models)]
+        for model in self._models:
+            model.learn_rate()
         claimed = f", {num_gpus:g} GPU each" if num_gpus else ""
         self._device = f"ray: {num_models} × {self._models[0].place()}{claimed}"
 

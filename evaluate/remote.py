@@ -49,10 +49,9 @@ class ModelHost:
                 lines: list[str] = []
                 facts = model.prepare(lines.append)
                 answer = ("done", (lines, facts))
-            elif method == "device":
-                answer = ("done", model.device)
             else:
-                answer = ("done", getattr(model, method)(*arguments))
+                asked = getattr(model, method)
+                answer = ("done", asked(*arguments) if callable(asked) else asked)
         except OtoscopeError as error:
             answer = ("raised", error)
         except Exception as error:  # whatever a model raises, by name: its class may be unknown, or slow to import
@@ -85,7 +84,12 @@ class ModelCopy(ModelAdapter):
     def __init__(self, model: ModelAdapter) -> None:
         self.name = model.name
         self.sample_rate_hz, self.answers_singly = model.sample_rate_hz, model.answers_singly
+        self.heard_s = model.heard_s
         self._model = model
+
+    def learn_rate(self) -> None:
+        """Ask the copy for the sampling rate that it wants, which some models know only when they are loaded."""
+        self.sample_rate_hz = self._call("sample_rate_hz")
 
     def padded_seconds(self, duration_s: float) -> float:
         return self._model.padded_seconds(duration_s)
@@ -100,4 +104,4 @@ class ModelCopy(ModelAdapter):
 
     @abstractmethod
     def _call(self, method: str, *arguments: Any) -> Any:
-        """Return what a method of the copy returns."""
+        """Return what a method of the copy returns, or an attribute of it."""

@@ -29,7 +29,8 @@ SCHEMA = 1
 RECORDED_PACKAGES = (
     *("torch", "transformers", "tokenizers", "numpy", "huggingface-hub", "datasets"),
     *("soundfile", "soxr", "av", "rapidfuzz", "sacrebleu", "wetext", "num2words", "whisper-normalizer"),
-    *("scipy", "scikit-learn"),
+    *("scipy", "scikit-learn", "faster-whisper", "ctranslate2", "accelerate", "peft", "torchaudio", "torchvision"),
+    *("mistral-common", "sentencepiece", "httpx2", "ray"),
 )
 # Whole words of a name: `api_key` and `token` are secrets, `max_tokens`, `tokenizer` and `keyframes` are not.
 _SECRET_NAME = re.compile(
@@ -37,6 +38,7 @@ _SECRET_NAME = re.compile(
 )
 _URL_PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
 _URL_SETTING = re.compile(r"(?<=[?&])([^=&\s]+)=([^&\s]*)")
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")  # of the environment; what else stands there may be the key itself
 _HIDDEN = "***"
 _MAX_SLUG = 100
 _BLOCK_BYTES = 4096
@@ -289,7 +291,8 @@ def redact(word: str) -> str:
     if is_secret(option.lstrip("-")):
         return f"{option}={_HIDDEN}"
     name, _, _ = setting.partition("=")
-    if name != setting and is_secret(name):
+    names_a_variable = name.endswith("_env") and _VARIABLE.fullmatch(setting.partition("=")[2])
+    if name != setting and (is_secret(name) or (name.endswith("key_env") and not names_a_variable)):
         return f"{option}{equals}{name}={_HIDDEN}"
     return f"{option}{equals}{redact_url(setting)}"
 

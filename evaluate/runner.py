@@ -12,7 +12,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from evaluate.audio import AudioInfo, inspect_audio, span_seconds
 from evaluate.batching import BatchPlanner
@@ -23,6 +23,7 @@ from evaluate.model import ModelAdapter
 from evaluate.prediction_log import LogWriter
 from evaluate.types import Failure, GenerationOptions, Output, Prediction, Request, Sample
 
+ROUNDING_S = 0.01  # a resampler's; less than a frame of features
 BATCHES_AHEAD = 2  # decoded for each copy of the model while it works on the one before; bounds memory
 
 
@@ -164,11 +165,18 @@ class Runner:
             self.report.sample_rates_hz.update(info.sample_rate_hz for info in headers)
             self._durations[sample.id] = sum(map(span_seconds, sample.audio, headers))
             try:
-                measured += [(part, part.seconds) for part in self._clips.parts(sample, headers)]
+                parts = [self._as_heard(part, headers) for part in self._clips.parts(sample, headers)]
+                measured += [(part, part.seconds) for part in parts]
             except ClipRejectedError as error:
                 rejected = Output(sample.id, error=_failure(error))
                 self._record([self._prediction(sample, rejected, 0.0, clips=("rejected",))])
         return measured
+
+    def _as_heard(self, part: Part, headers: Sequence[AudioInfo]) -> Part:
+        """Return a part marked as truncated, where the model itself cuts a clip of it."""
+        longest_s = max(map(span_seconds, part.sample.audio, headers), default=0.0)
+        is_cut = self._model.heard_s is not None and longest_s > self._model.heard_s + ROUNDING_S
+        return replace(part, changes=(*part.changes, "truncated")) if is_cut else part
 
     def _decoded_batches(self, pool: ThreadPoolExecutor, planner: BatchPlanner[Part]) -> Iterator[list[_Decoded]]:
         """Yield batches ready for the model, a few of them decoded ahead; what does not decode has failed."""

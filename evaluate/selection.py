@@ -76,6 +76,7 @@ def select_tasks(task_specs: str, model: ModelAdapter, settings: SelectionSettin
                 f"{option} is of one task and the only source, found {task_specs!r}; name one with --task"
             )
     selections: dict[tuple[str, str], Selection] = {}
+    has_split = False
     for one in asked:
         skipping = partial(_skipping, notice, of_all=one.of_all)
         splits: list[Split] = []
@@ -84,6 +85,7 @@ def select_tasks(task_specs: str, model: ModelAdapter, settings: SelectionSettin
             if one.of_all and one.split_name and one.split_name not in task.known_splits():
                 continue
             splits = _read(task, one.split_name, settings, notice)
+        has_split = has_split or bool(splits)
         for split in splits:
             key = (task.name, split.name)
             if key in selections and not isinstance(selections[key].task, one.task_class):
@@ -93,8 +95,8 @@ def select_tasks(task_specs: str, model: ModelAdapter, settings: SelectionSettin
                 _refuse(task, split, samples, model, needs_judge=one.of_all and not settings.has_judge)
                 _check(task, split, settings, notice)
                 selections.setdefault(key, Selection(task, split, samples))
-    if not selections and any(one.split_name for one in asked):
-        raise RequestError(f"{task_specs}: no task that {model.name} can do has such a split here; see otoscope tasks")
+    if not has_split and any(one.split_name for one in asked):
+        raise RequestError(f"{task_specs}: no task has such a split here; see otoscope tasks")
     return list(selections.values())
 
 

@@ -143,6 +143,8 @@ def _notes(document: dict[str, Any]) -> Iterator[str]:
     if policy := document.get("clip_policy"):
         said = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in policy.items())
         yield f"{of}{describe_clips(document['clip_counts']) or 'no clip was changed'} ({said})"
+    elif changed := describe_clips(document.get("clip_counts", {})):
+        yield f"{of}{changed}: the model hears no more of a clip; --long-clips says what becomes of the rest"
     for name, score in document["metrics"].items():
         if note := score.get("ci_note"):
             yield f"{of}95 % interval: {note}"

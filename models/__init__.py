@@ -123,8 +123,9 @@ def model_maker(spec: str, *, device: str, dtype: str, arguments: Mapping[str, s
     if adapter_class.takes_seed:
         settings.setdefault("seed", seed)
     is_file = family.endswith(".py")
-    source_hash = hashlib.sha256(Path(family).read_bytes()).hexdigest()[:16] if is_file else ""
-    return ModelMaker(adapter_class, where, settings, source_hash)
+    # What follows the colon tells models of one file apart as the file's own content does.
+    source = Path(family).read_bytes() + (b"\0" + where.encode() if where else b"") if is_file else b""
+    return ModelMaker(adapter_class, where, settings, hashlib.sha256(source).hexdigest()[:16] if is_file else "")
 
 
 def _settings(adapter_class: type[ModelAdapter], spec: str, arguments: Mapping[str, str]) -> dict[str, Any]:

@@ -44,6 +44,9 @@ class Conversation:
             self.scores = self._rubric.read(reply.text)
         if self.scores is None:
             self.num_asked += 1
+            if reply.truncated and self.num_asked > MAX_ASKED:
+                reason = "its reply ended at the token limit before a score; --judge-gen max_new_tokens=N raises it"
+                self.fail(Failure("JudgeCutOff", reason))
             said = (Turn("user", self.question.prompt), Turn("assistant", reply.text or "…"))  # some take no empty turn
             self.question = _question((*self.question.turns, *said), self._rubric.follow_up)
 

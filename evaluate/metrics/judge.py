@@ -82,6 +82,12 @@ class JudgeScore(SummedMetric):
                 f"{failures[0].type}: {failures[0].message}); the same command asks it again, about these alone",
                 {"n_unjudged": len(failures), **self._settings_of_judge()},
             )
+        if judgements and all(one.score is None for one in judgements):
+            raise MetricUnavailableError(
+                f"no score could be read in any of judge {judge.name}'s replies to {len(judgements)} answers; see "
+                "judgements.jsonl for what it said, and take a model that can judge",
+                {"n_unjudged": len(judgements), **self._settings_of_judge()},
+            )
 
     def _row(self, judgement: Judgement | None) -> tuple[float, ...]:
         low = self.rubric.scale[0]

@@ -240,6 +240,9 @@ class AudioLlm(Pretrained):
         prove_hearing(self._model, prepare, self.sample_rate_hz, where)
         prove_whole(prepare, self.sample_rate_hz, self._convention.heard_s(self._processor), where)
 
+    def token_limit(self, options: GenerationOptions) -> int:
+        return options.max_new_tokens or DEFAULT_MAX_NEW_TOKENS
+
     # --- Asking -----------------------------------------------------------------------------------------------------
 
     def shown_prompt(self, sample: Sample) -> str:
@@ -285,7 +288,7 @@ class AudioLlm(Pretrained):
         inputs = self._inputs(batch, self._mode(batch[0].sample))
         prompt = inputs["input_ids"]  # (batch, tokens)
         self._prompter.refuse_misplaced(batch, inputs, num_beams=options.num_beams)
-        limit = options.max_new_tokens or DEFAULT_MAX_NEW_TOKENS
+        limit = self.token_limit(options)
         ids = self._model.generate(**inputs, max_new_tokens=limit, **search_settings(options))
         if ids.shape[1] >= prompt.shape[1] and bool((ids[:, : prompt.shape[1]] == prompt).all()):
             ids = ids[:, prompt.shape[1] :]  # else the model returns new tokens alone

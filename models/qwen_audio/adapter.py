@@ -50,6 +50,7 @@ class _QwenAudioAdapter(ModelAdapter):
 
     family: str
     sample_rate_hz = 16_000
+    heard_s: float = HEARD_S  # as in the released code
     _max_new_tokens = DEFAULT_MAX_NEW_TOKENS
 
     def __init__(self, where: str, *, device: str = "auto", dtype: str = "auto", revision: str = "main") -> None:
@@ -72,7 +73,7 @@ class _QwenAudioAdapter(ModelAdapter):
         return options.max_new_tokens or self._max_new_tokens
 
     def padded_seconds(self, duration_s: float) -> float:
-        return min(duration_s, HEARD_S)
+        return min(duration_s, self.heard_s)
 
     def load(self) -> None:
         from models.qwen_audio.face import QwenAudio

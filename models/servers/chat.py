@@ -45,7 +45,7 @@ TRIAL_QUESTION = "How many sounds are there? Answer with a number."
 TRIAL_S = 5.0
 TRIAL_TOKENS = 16
 MIN_HEARD_TOKENS = 4  # that five seconds take at least; less is what stands around a clip that was dropped
-_THOUGHT = re.compile(r"\s*<think>.*?</think>\s*", re.DOTALL)
+_THOUGHT = re.compile(r"\s*<think>.*?(?:</think>\s*|\Z)", re.DOTALL)  # one that was not finished is no answer either
 
 Clip = TypeVar("Clip")
 

@@ -323,7 +323,7 @@ def test_two_processes_on_one_run_the_second_stops(evaluate: Command) -> None:
         (("--task", "librispeech", "--model", "nano:x"), "nano is one model, found 'x' behind its name"),
         (
             ("--task", "all:x", "--model", "baseline:empty"),
-            "all:x: no task that baseline:empty can do has such a split",
+            "all:x: no task has such a split here",
         ),
         (("--task", "librispeech", "--model", ""), "unknown model ''"),
         (("--task", "librispeech:test-clean", "--model", "baseline:empty"), "LibriSpeech is no folder; get it with"),

@@ -35,6 +35,8 @@ class Mine(ModelAdapter):
     def __init__(self, where="", *, device="auto"):
         self.where, self._device = where, device
     def load(self):
+        if self.where == "slow rate":
+            self.sample_rate_hz = 8000
         if self.where == "absent":
             raise ModelLoadError("weights: not here")
     def begin(self, task, split, asked):
@@ -145,6 +147,24 @@ def test_answers_that_were_not_read_do_not_pass_for_those_to_the_next_batch(mode
         assert [output.sample_id for output in copy.generate([other], GenerationOptions())] == ["s1"]
     finally:
         engine.close()
+
+
+def test_a_rate_that_is_known_only_when_loaded_is_taken_from_the_copy(model_file: Path) -> None:
+    engine = engine_of(model_file, "slow rate")
+    try:
+        assert engine.models[0].sample_rate_hz == 16_000
+        engine.load()
+        assert engine.models[0].sample_rate_hz == 8000
+    finally:
+        engine.close()
+
+
+def test_models_of_one_file_are_told_apart_by_what_follows_the_colon(
+    task_file: Path, model_file: Path, tmp_path: Path
+) -> None:
+    for where in ("one", "other"):
+        evaluate(task_file, f"{model_file}:{where}", tmp_path)
+    assert len(list((tmp_path / "results").rglob("predictions.jsonl"))) == 2
 
 
 def test_a_busy_copy_can_be_stopped(model_file: Path, tmp_path: Path) -> None:

@@ -327,7 +327,15 @@ def test_what_a_stopped_copy_was_asked_is_not_logged_as_failed(tmp_path: Path) -
         def stop(self) -> None:
             stopped.set()
 
+    samples, settings = make_samples(tmp_path, 9), RunnerSettings(max_batch_seconds=1.0)
     with LogWriter(tmp_path / "log") as writer, pytest.raises(MachineError, match="gone"):
-        settings = RunnerSettings(max_batch_seconds=1.0)
-        Runner([Gone(), Busy()], GenerationOptions(), settings, writer, lambda *_: None).run(make_samples(tmp_path, 9))
+        Runner([Gone(), Busy()], GenerationOptions(), settings, writer, lambda *_: None).run(samples)
     assert (tmp_path / "log").read_bytes() == b""
+
+
+def test_a_clip_that_the_model_cuts_is_logged_as_truncated(tmp_path: Path) -> None:
+    samples = make_samples(tmp_path, 3)  # of 0.1, 0.2 and 0.3 s
+    model = ScriptedModel({s.id: "x" for s in samples})
+    model.heard_s = 0.2
+    _, done = run(model, samples, tmp_path / "log")
+    assert {one.id: one.clips for one in done.values()} == {"s0": (), "s1": (), "s2": ("truncated",)}

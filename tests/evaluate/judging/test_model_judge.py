@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from evaluate.errors import ModelLoadError, RequestError, RunDamagedError
+from evaluate.errors import MetricUnavailableError, ModelLoadError, RequestError, RunDamagedError
 from evaluate.judging.conversation import MAX_ASKED
 from evaluate.judging.log import Reply, ReplyLog
 from evaluate.judging.model_judge import BATCH_SIZE, GIVE_UP_AFTER, ModelJudge
 from evaluate.judging.rubric import load_rubric
-from evaluate.metrics.base import Judged, Judgement
+from evaluate.metrics import create_metric
+from evaluate.metrics.base import Judged, Judgement, MetricSettings
 from evaluate.model import ModelAdapter
 from evaluate.testing import TextModel
 from evaluate.types import Failure, GenerationOptions, Output, Request, Sample, Turn
@@ -405,3 +406,23 @@ def test_any_reply_survives_the_log(tmp_path: Path) -> None:
     ReplyLog(path).append([{**line, "key": "d"}])
     assert [ReplyLog(path).find("b", key) for key in "ad"] == [Reply(reply, True)] * 2
     assert ReplyLog(path).find("x", "a") is None
+
+
+def test_a_judge_that_is_cut_off_each_time_has_not_judged() -> None:
+    class Cut(TextModel):
+        def generate(self, batch: Sequence[Request], options: GenerationOptions) -> Iterable[Output]:
+            for request in batch:
+                yield Output(request.sample.id, text="<think>it could be a 7", truncated=True)
+
+    judge = ModelJudge(Cut(lambda sample: ""))
+    judge.keep_replies(None)
+    [judgement] = judge.judge([item("A cat.")], ONE)
+    assert judgement.failure is not None
+    assert "--judge-gen max_new_tokens=N raises it" in judgement.failure.message
+
+
+def test_a_judge_of_which_nothing_can_be_read_gives_no_value() -> None:
+    judge, _ = judge_with(lambda sample: "I would rather not say.")
+    metric = create_metric("judge", MetricSettings(judge=judge))
+    with pytest.raises(MetricUnavailableError, match="no score could be read in any of judge .* replies to 2 answers"):
+        metric.rows(items(2))
