@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
 
-from evaluate.metrics.base import PROTOCOLS
+from evaluate.metrics.settings import PROTOCOLS
 from evaluate.types import Sample
 
 __all__ = [

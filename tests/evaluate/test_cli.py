@@ -538,3 +538,23 @@ def test_light_commands_import_nothing_heavy(arguments: list[str]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "HEAVY []" in done.stderr
+
+
+HEAVY = ("torch", "transformers", "numpy", "scipy", "sklearn", "soundfile", "soxr", "av", "datasets", "matplotlib")
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("eval", "--help"), ("tasks",), ("tasks", "librispeech", "--json")])
+def test_what_needs_no_audio_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
+    program = (
+        "import sys; from evaluate.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        f"finally: print('IMPORTED', *sorted(set(sys.modules) & set({HEAVY!r})))"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines()[-1] == "IMPORTED"
+
+
+def test_the_list_of_models_imports_no_framework() -> None:
+    program = "import sys; from evaluate.cli import main\ntry: main(['models'])\nfinally: print('torch' in sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines()[-1] == "False"
