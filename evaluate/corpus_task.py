@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from evaluate.answers import match_choice
 from evaluate.corpus import CorpusRows, find_folder, name_no_split
@@ -246,12 +247,13 @@ class CorpusTask(Task):
             rows = self.prepared(rows, split)
         self._check_language(rows, split)
         _refuse_doubled(rows)
-        heard = [row for row in rows if row.has_audio]
+        absent = {row.id for row in rows if not row.has_audio}  # looked for once: a look costs as much as a line
+        heard = any(row.id not in absent for row in rows)
         labels_only = self.labels_only and not heard
         if not heard and not (labels_only and rows):
             raise self._nothing_here(split, rows)
-        missing = tuple(row.id for row in rows if not row.has_audio)
-        kept = rows if labels_only else [row for row in rows if row.has_audio or row.id in self.answered]
+        missing = tuple(row.id for row in rows if row.id in absent)
+        kept = rows if labels_only else [row for row in rows if row.id not in absent or row.id in self.answered]
         coverage = Coverage(
             found=len(kept),
             official=self.official_size(split, rows),
@@ -260,7 +262,8 @@ class CorpusTask(Task):
             labels_only=labels_only,
             unassigned=found.unassigned,
         )
-        return Split(split, tuple(self.sample_of(row, split) for row in kept), coverage)
+        known: dict[Any, Any] = {}  # one object for equal prompts and groups: there may be a million samples
+        return Split(split, tuple(_sharing(self.sample_of(row, split), known) for row in kept), coverage)
 
     def _check_language(self, rows: list[Row], split: str) -> None:
         spoken = self.spoken_language(split)
@@ -307,6 +310,13 @@ class CorpusTask(Task):
                 f"{row.where}: sample {row.id!r}: reference {reference!r} is none of the choices: {', '.join(choices)}"
             )
         return choice
+
+
+def _sharing(sample: Sample, known: dict[Any, Any]) -> Sample:
+    """Return a sample whose prompt and groups are the same objects as equal ones before it."""
+    prompt = known.setdefault(sample.prompt, sample.prompt)
+    groups = known.setdefault(tuple(sample.groups.items()), sample.groups)
+    return replace(sample, prompt=prompt, groups=groups)
 
 
 def _as_text(value: object) -> str:
