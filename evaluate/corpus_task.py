@@ -5,7 +5,7 @@ All three give rows, and one method turns a row into a sample, so that the sampl
 
 import json
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from importlib.resources import files
@@ -108,7 +108,7 @@ class CorpusTask(Task):
             references=self.references_of(row, split),
             kind=self.kind,
             language=spoken,
-            groups={**self.groups_of(row), **row.groups},
+            groups=self._shared({**self.groups_of(row), **row.groups}),
             choices=row.choices or self.choices_of(split),
             source_text=row.source_text,
             question=row.question,
@@ -116,7 +116,8 @@ class CorpusTask(Task):
             turns=row.turns,
             context=_as_text(row.fields.get(self.context_field)),
         )
-        return replace(sample, prompt=self._prompt(row, sample, split))
+        prompt = self._prompt(row, sample, split)
+        return replace(sample, prompt=self._known.setdefault(prompt, prompt))
 
     def remarks(self, split: str) -> list[str]:
         found = []
@@ -228,6 +229,15 @@ class CorpusTask(Task):
         fields = (*self.reference_fields, *filter(None, map(self.reference_field, self.splits)))
         return ManifestRows(paths, self.data_dir, fields, self.multilabel) if paths else None
 
+    @cached_property
+    def _known(self) -> dict[Any, Any]:
+        """One object for equal prompts and equal groups: there may be a million samples."""
+        return {}
+
+    def _shared(self, groups: dict[str, str]) -> Mapping[str, str]:
+        known: Mapping[str, str] = self._known.setdefault(tuple(groups.items()), groups)
+        return known
+
     def _evaluation_lists(self) -> list[Path]:
         """Return the lists of the published evaluations, in the data folder or in one of its own folders."""
         found = []
@@ -253,7 +263,7 @@ class CorpusTask(Task):
         if not heard and not (labels_only and rows):
             raise self._nothing_here(split, rows)
         missing = tuple(row.id for row in rows if row.id in absent)
-        kept = rows if labels_only else [row for row in rows if row.id not in absent or row.id in self.answered]
+        kept = list(rows) if labels_only else [row for row in rows if row.id not in absent or row.id in self.answered]
         coverage = Coverage(
             found=len(kept),
             official=self.official_size(split, rows),
@@ -262,8 +272,13 @@ class CorpusTask(Task):
             labels_only=labels_only,
             unassigned=found.unassigned,
         )
-        known: dict[Any, Any] = {}  # one object for equal prompts and groups: there may be a million samples
-        return Split(split, tuple(_sharing(self.sample_of(row, split), known) for row in kept), coverage)
+        del found, rows
+        kept.reverse()
+        samples = []
+        while kept:  # each row goes when its sample is made: not both of a million are held at once
+            samples.append(self.sample_of(kept.pop(), split))
+        self._known.clear()
+        return Split(split, tuple(samples), coverage)
 
     def _check_language(self, rows: list[Row], split: str) -> None:
         spoken = self.spoken_language(split)
@@ -310,13 +325,6 @@ class CorpusTask(Task):
                 f"{row.where}: sample {row.id!r}: reference {reference!r} is none of the choices: {', '.join(choices)}"
             )
         return choice
-
-
-def _sharing(sample: Sample, known: dict[Any, Any]) -> Sample:
-    """Return a sample whose prompt and groups are the same objects as equal ones before it."""
-    prompt = known.setdefault(sample.prompt, sample.prompt)
-    groups = known.setdefault(tuple(sample.groups.items()), sample.groups)
-    return replace(sample, prompt=prompt, groups=groups)
 
 
 def _as_text(value: object) -> str:
