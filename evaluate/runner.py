@@ -109,6 +109,7 @@ class Runner:
         self._durations: dict[str, float] = {}
         self._awaited: dict[str, _Awaited] = {}  # by the sample's id; texts only, of the few samples under way
         self._lock = threading.RLock()  # guards all of the above, the log and the report
+        self._decode_lock = threading.Lock()  # of its own: the other one is held while decoding is waited for
         self._is_stopped = False
         self.report = RunnerReport()
 
@@ -199,7 +200,7 @@ class Runner:
             waveforms = (load_waveform(ref, sample_rate_hz=rate) for ref in sample.audio)
             return Request(sample, tuple(self._clips.pad(waveform, sample_rate_hz=rate) for waveform in waveforms))
         finally:
-            with self._lock:
+            with self._decode_lock:
                 self.report.decode_seconds += time.perf_counter() - started
 
     def _answer(self, model: ModelAdapter, batch: list[_Decoded], planner: BatchPlanner[Part]) -> None:
