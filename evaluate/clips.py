@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 
 from evaluate.audio import AudioInfo, span_seconds
 from evaluate.errors import ClipRejectedError, RequestError
-from evaluate.metrics.error_rate import SPACELESS
 from evaluate.task import Task
-from evaluate.types import AudioRef, Failure, Output, Prediction, Sample, primary_subtag
+from evaluate.types import SPACELESS, AudioRef, Failure, Output, Prediction, Sample, primary_subtag
 
 LongClips = Literal["keep", "truncate", "chunk", "reject"]
 ShortClips = Literal["keep", "pad", "reject"]

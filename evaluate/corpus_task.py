@@ -5,11 +5,12 @@ All three give rows, and one method turns a row into a sample, so that the sampl
 
 import json
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from evaluate.answers import match_choice
 from evaluate.corpus import CorpusRows, find_folder, name_no_split
@@ -107,7 +108,7 @@ class CorpusTask(Task):
             references=self.references_of(row, split),
             kind=self.kind,
             language=spoken,
-            groups={**self.groups_of(row), **row.groups},
+            groups=self._shared({**self.groups_of(row), **row.groups}),
             choices=row.choices or self.choices_of(split),
             source_text=row.source_text,
             question=row.question,
@@ -115,7 +116,8 @@ class CorpusTask(Task):
             turns=row.turns,
             context=_as_text(row.fields.get(self.context_field)),
         )
-        return replace(sample, prompt=self._prompt(row, sample, split))
+        prompt = self._prompt(row, sample, split)
+        return replace(sample, prompt=self._known.setdefault(prompt, prompt))
 
     def remarks(self, split: str) -> list[str]:
         found = []
@@ -227,6 +229,15 @@ class CorpusTask(Task):
         fields = (*self.reference_fields, *filter(None, map(self.reference_field, self.splits)))
         return ManifestRows(paths, self.data_dir, fields, self.multilabel) if paths else None
 
+    @cached_property
+    def _known(self) -> dict[Any, Any]:
+        """One object for equal prompts and equal groups: there may be a million samples."""
+        return {}
+
+    def _shared(self, groups: dict[str, str]) -> Mapping[str, str]:
+        known: Mapping[str, str] = self._known.setdefault(tuple(groups.items()), groups)
+        return known
+
     def _evaluation_lists(self) -> list[Path]:
         """Return the lists of the published evaluations, in the data folder or in one of its own folders."""
         found = []
@@ -246,12 +257,13 @@ class CorpusTask(Task):
             rows = self.prepared(rows, split)
         self._check_language(rows, split)
         _refuse_doubled(rows)
-        heard = [row for row in rows if row.has_audio]
+        absent = {row.id for row in rows if not row.has_audio}  # looked for once: a look costs as much as a line
+        heard = any(row.id not in absent for row in rows)
         labels_only = self.labels_only and not heard
         if not heard and not (labels_only and rows):
             raise self._nothing_here(split, rows)
-        missing = tuple(row.id for row in rows if not row.has_audio)
-        kept = rows if labels_only else [row for row in rows if row.has_audio or row.id in self.answered]
+        missing = tuple(row.id for row in rows if row.id in absent)
+        kept = list(rows) if labels_only else [row for row in rows if row.id not in absent or row.id in self.answered]
         coverage = Coverage(
             found=len(kept),
             official=self.official_size(split, rows),
@@ -260,7 +272,13 @@ class CorpusTask(Task):
             labels_only=labels_only,
             unassigned=found.unassigned,
         )
-        return Split(split, tuple(self.sample_of(row, split) for row in kept), coverage)
+        del found, rows
+        kept.reverse()
+        samples = []
+        while kept:  # each row goes when its sample is made: not both of a million are held at once
+            samples.append(self.sample_of(kept.pop(), split))
+        self._known.clear()
+        return Split(split, tuple(samples), coverage)
 
     def _check_language(self, rows: list[Row], split: str) -> None:
         spoken = self.spoken_language(split)

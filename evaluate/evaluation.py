@@ -3,6 +3,7 @@
 The model is loaded once, and only if a sample is left to evaluate.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -12,6 +13,7 @@ from typing import Any
 from evaluate.clips import ClipOptions, ClipPolicy, count_changes
 from evaluate.engine import Engine, LocalEngine
 from evaluate.errors import CorpusError, RequestError, ServerError
+from evaluate.memory import peak_memory
 from evaluate.model import ModelAdapter
 from evaluate.page_data import ensure_page_data
 from evaluate.prediction_log import LogIndex, LogWriter, compact, index_log, mend_tail, read_predictions
@@ -119,7 +121,11 @@ class Evaluation:
             record = self._record(run, facts, selection)
             report = self._answer_rest(run, record, selection)
             self._notice_rates(task, report)
-            return self._score(run, record, selection)
+            started = time.perf_counter()
+            scores = self._score(run, record, selection)
+            if report.num_done:
+                self._record_scoring(run, time.perf_counter() - started)
+            return scores
 
     def _determinants(self, selection: Selection) -> dict[str, Any]:
         """Return everything that determines the answers; the run id is its hash."""
@@ -274,18 +280,25 @@ class Evaluation:
                 text_language=language,
                 decode=self._engine.decode,
             )
+            started = time.perf_counter()
             try:
                 runner.run(rest.samples)
             finally:
+                share, wall_seconds = runner.report.padding_share, time.perf_counter() - started
                 session |= {
                     "end": now(),
                     "num_done": runner.report.num_done,
                     "num_failed": runner.report.num_failed,
                     "audio_seconds": round(runner.report.audio_seconds, 3),
+                    "wall_seconds": round(wall_seconds, 3),
+                    "audio_seconds_per_second": round(runner.report.audio_seconds / wall_seconds, 2),
                     "model_seconds": round(runner.report.model_seconds, 3),
+                    "decode_seconds": round(runner.report.decode_seconds, 3),
+                    "padding_share": None if share is None else round(share, 4),
                     "largest_batch": runner.report.largest_batch,
                     "num_out_of_memory": runner.report.num_out_of_memory,
                     **({"usage": dict(runner.report.usage)} if runner.report.usage else {}),
+                    **peak_memory(),
                 }
                 write_json(run.run_json, record)
         return runner.report
@@ -340,6 +353,12 @@ class Evaluation:
         with suppress(OSError):  # a cache that cannot be written: whoever asks for the page hears of it
             ensure_page_data(run)
         return {**scores, "run_dir": str(run.path)}
+
+    def _record_scoring(self, run: RunDirectory, seconds: float) -> None:
+        """Add to run.json how long scoring took, page data included, and the memory that the whole command needed."""
+        record = run.read_record()
+        record["sessions"][-1] |= {"scoring_seconds": round(seconds, 3), **peak_memory()}
+        write_json(run.run_json, record)
 
     def _record_judges(self, run: RunDirectory, metrics: dict[str, Any]) -> None:
         """Add the judge that has scored a run to run.json, with its rubric; several may, one after another."""

@@ -193,8 +193,8 @@ def _query_row(where: str, record: dict[str, Any], folders: tuple[Path, ...]) ->
 
 def _resolve(path: str, folders: tuple[Path, ...]) -> Path:
     """Return the first place where the file is, or the first where it could be."""
-    candidates = [folder / path for folder in folders]  # an absolute path stays what it is
-    return next((candidate for candidate in candidates if is_there(candidate)), candidates[0])
+    candidates = (folder / path for folder in folders)  # an absolute path stays what it is
+    return next(filter(is_there, candidates), folders[0] / path)
 
 
 def is_there(path: Path) -> bool:

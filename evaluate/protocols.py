@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
 
-from evaluate.metrics.base import PROTOCOLS
+from evaluate.metrics.settings import PROTOCOLS
 from evaluate.types import Sample
 
 __all__ = [
@@ -85,6 +85,8 @@ def render_prompt(template: str, sample: Sample) -> str:
     Places are {question}, {choices} (in a row), {options} (each with its letter, in a line of its own), {language},
     {language_name}, {answer_language} and {answer_language_name}.
     """
+    if "{" not in template:  # no place to fill
+        return template
     return "".join(text for _, text in prompt_pieces(template, sample))
 
 

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from evaluate.types import Sample
 SCHEMA = 1
 RECORDED_PACKAGES = (
     *("torch", "transformers", "tokenizers", "numpy", "huggingface-hub", "datasets"),
-    *("soundfile", "soxr", "av", "rapidfuzz", "sacrebleu", "wetext", "num2words", "whisper-normalizer"),
+    *("soundfile", "soxr", "av", "rapidfuzz", "sacrebleu", "wetext", "zhconv", "num2words", "whisper-normalizer"),
     *("scipy", "scikit-learn", "faster-whisper", "ctranslate2", "accelerate", "peft", "torchaudio", "torchvision"),
     *("mistral-common", "sentencepiece", "httpx2", "ray"),
 )
@@ -241,20 +242,26 @@ def environment() -> dict[str, Any]:
     """Return what the machine and its packages are, for run.json."""
     import soundfile
 
+    return {
+        "otoscope": __version__,
+        "git_commit": _git_commit(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": package_versions(),
+        "libsndfile": soundfile.__libsndfile_version__,  # which decodes; wheels bring their own, others the system's
+    }
+
+
+@cache
+def package_versions() -> dict[str, str]:
+    """Return the versions of the packages that answers and scores depend on, those that are installed."""
     packages = {}
     for name in RECORDED_PACKAGES:
         try:
             packages[name] = version(name)
         except PackageNotFoundError:
             continue
-    return {
-        "otoscope": __version__,
-        "git_commit": _git_commit(),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "packages": packages,
-        "libsndfile": soundfile.__libsndfile_version__,  # which decodes; wheels bring their own, others the system's
-    }
+    return packages
 
 
 def _git_commit() -> str | None:

@@ -42,11 +42,19 @@ class RunnerReport:
     num_done: int = 0
     num_failed: int = 0
     audio_seconds: float = 0.0
-    model_seconds: float = 0.0
+    model_seconds: float = 0.0  # in calls of the model, of all its copies
+    decode_seconds: float = 0.0  # reading and resampling, of all threads
+    given_seconds: float = 0.0  # of audio, that the model was given; what was tried again counts again
+    padded_seconds: float = 0.0  # the same with the padding to the longest of each batch
     sample_rates_hz: Counter[int] = field(default_factory=Counter)  # rate in the header → number of files
     num_out_of_memory: int = 0  # batches that did not fit and were halved
     largest_batch: int = 0  # samples, or chunks of them, that the model was given together
     usage: Counter[str] = field(default_factory=Counter)  # sums of what the answers cost, see Output.usage
+
+    @property
+    def padding_share(self) -> float | None:
+        """How much of what the model was given was padding, from 0 to 1; None where it was given no audio."""
+        return 1 - self.given_seconds / self.padded_seconds if self.padded_seconds > 0 else None
 
 
 Advance = Callable[[int, float], None]  # number of samples done, their audio seconds
@@ -106,6 +114,7 @@ class Runner:
         self._durations: dict[str, float] = {}
         self._awaited: dict[str, _Awaited] = {}  # by the sample's id; texts only, of the few samples under way
         self._lock = threading.RLock()  # guards all of the above, the log and the report
+        self._decode_lock = threading.Lock()  # of its own: the other one is held while decoding is waited for
         self._is_stopped = False
         self.report = RunnerReport()
 
@@ -195,7 +204,12 @@ class Runner:
             yield decoded
 
     def _decode(self, sample: Sample) -> Request:
-        return self._read_request(sample, sample_rate_hz=self._model.sample_rate_hz, clips=self._clips)
+        started = time.perf_counter()
+        try:
+            return self._read_request(sample, sample_rate_hz=self._model.sample_rate_hz, clips=self._clips)
+        finally:
+            with self._decode_lock:
+                self.report.decode_seconds += time.perf_counter() - started
 
     def _answer(self, model: ModelAdapter, batch: list[_Decoded], planner: BatchPlanner[Part]) -> None:
         """Put a batch to the model; a batch that fails is halved until the request at fault stands alone."""
@@ -227,6 +241,8 @@ class Runner:
         latency_s = time.perf_counter() - started
         with self._lock:
             self.report.model_seconds += latency_s
+            self.report.given_seconds += sum(durations)
+            self.report.padded_seconds += model.padded_seconds(max(durations)) * len(batch)
             self.report.largest_batch = max(self.report.largest_batch, len(batch))
             self.report.num_out_of_memory += out_of_memory
         if out_of_memory:  # handled here, where the exception no longer holds the frames that hold the memory

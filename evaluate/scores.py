@@ -1,5 +1,6 @@
 """From what metrics counted per sample to values with intervals, counts and signatures."""
 
+from array import array
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -131,8 +132,7 @@ class _Samples:
         durations: list[str | None] = []
         truncated: Counter[bool | None] = Counter()
         failures: Counter[str] = Counter()
-        answers: Counter[str] = Counter()
-        references: Counter[str] = Counter()
+        answers, references = _Commonest(), _Commonest()
         for item in items:
             for key in item.groups.keys() - groups.keys():
                 groups[key] = [None] * len(states)
@@ -142,10 +142,10 @@ class _Samples:
             numbers.add(len(item.references))
             durations.append(_duration_label(item.audio_seconds))
             truncated[item.truncated] += 1
-            references[item.references[0]] += 1
+            references.add(item.references[0])
             said = item.unread if item.answer is None else item.answer
             if said is not None:
-                answers[said.strip()] += 1
+                answers.add(said.strip())
             if item.state == "failed":
                 failures[item.error_type] += 1
         if len(set(durations)) > 1:  # else it is the whole once more, or nobody knows
@@ -236,12 +236,37 @@ def _score_groups(
     return {label: scores[label] for label in in_order if label in scores}
 
 
-def _same_answers(answers: Counter[str], references: Counter[str], num_samples: int) -> dict[str, Any] | None:
+class _Commonest:
+    """How often the commonest of many texts comes; 8 bytes of each are kept, its hash."""
+
+    def __init__(self) -> None:
+        self._hashes = array("q")
+        self._candidate, self._lead = "", 0  # Boyer and Moore's vote: a text that is more than half of all ends up here
+
+    def add(self, text: str) -> None:
+        self._hashes.append(hash(text))
+        if self._lead == 0:
+            self._candidate = text
+        self._lead += 1 if text == self._candidate else -1
+
+    def majority(self) -> tuple[str, int]:
+        """Return the text that is more than half of all, and how often it comes; some other one where none is."""
+        return self._candidate, int((np.asarray(self._hashes) == hash(self._candidate)).sum())
+
+    def most(self) -> int:
+        """Return how often the commonest text comes."""
+        return int(np.unique(np.asarray(self._hashes), return_counts=True)[1].max())
+
+    def __len__(self) -> int:
+        return len(self._hashes)
+
+
+def _same_answers(answers: _Commonest, references: _Commonest, num_samples: int) -> dict[str, Any] | None:
     """Return the most frequent answer and how many got it; None unless it is most, more than references explain."""
-    if num_samples < _MIN_SAMPLES or not answers:
+    if num_samples < _MIN_SAMPLES or not len(answers):
         return None
-    [(text, count)], [(_, expected)] = answers.most_common(1), references.most_common(1)
-    if count / num_samples <= max(_MOST_ALIKE, expected / num_samples + _ABOVE_REFERENCES):
+    text, count = answers.majority()  # what is not more than half is not odd, see _MOST_ALIKE
+    if count / num_samples <= max(_MOST_ALIKE, references.most() / num_samples + _ABOVE_REFERENCES):
         return None
     return {"text": text[:_MAX_SHOWN], "count": count}
 

@@ -1,12 +1,14 @@
 """From a run's log to its scores; no model is called, no audio read."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from evaluate.errors import MetricUnavailableError, RequestError
+from evaluate.kept_scores import keep, read_kept, scoring_key
 from evaluate.metrics import create_metric
 from evaluate.metrics.base import Judge, Judged, MetricSettings, State
 from evaluate.prediction_log import index_log, read_predictions
@@ -72,6 +74,14 @@ def score_log(task: Task, split: Split, run: RunDirectory, options: ScoringOptio
     Returns:
         The counts and metrics of a scores document.
     """
+    scope = "|".join(filter(None, [extractor_part(task.answer_extractor), f"task:{task.name}@{task.version}"]))
+    metrics = [
+        create_metric(name, options.complete(settings, run.judgements))
+        for name, settings in task.metric_settings(split.asks_as).items()
+    ]
+    key = scoring_key(task, split, run, metrics, options, scope)
+    if (kept := read_kept(run, key)) is not None:
+        return kept
     index = index_log(run.predictions)
     ids = [sample.id for sample in split.samples]
 
@@ -79,19 +89,18 @@ def score_log(task: Task, split: Split, run: RunDirectory, options: ScoringOptio
         for sample, prediction in zip(split.samples, read_predictions(run.predictions, index, ids), strict=True):
             yield _judge(task, sample, prediction)
 
-    metrics = [
-        create_metric(name, options.complete(settings, run.judgements))
-        for name, settings in task.metric_settings(split.asks_as).items()
-    ]
     reason = task.why_unscored(split.asks_as)
     unscored = Counted({}, {metric.name: MetricUnavailableError(reason) for metric in metrics})
     counted = unscored if reason else count_samples(metrics, items)
     write_sample_scores(run.sample_scores, items(), metrics, counted.rows)
-    scope = "|".join(filter(None, [extractor_part(task.answer_extractor), f"task:{task.name}@{task.version}"]))
-    return {
+    scores = {
         "primary": next(iter(task.metric_settings(split.asks_as))),
         **score_rows(metrics, items(), counted, Bootstrap(seed=options.seed), scope=scope),
     }
+    if not counted.unavailable:  # what is missing here may be installed before the next time
+        with suppress(OSError):
+            keep(run, key, scores)
+    return scores
 
 
 def _judge(task: Task, sample: Sample, prediction: Prediction) -> Judged:

@@ -73,7 +73,12 @@ class Source:
 
 def read_sources() -> Mapping[str, Source]:
     """Return the sources by task."""
-    return {name: _parse_source(name, fields) for name, fields in yaml.safe_load(shipped_text()).items()}
+    return _parse_sources(shipped_text())
+
+
+@cache  # a list of tasks asks once for each of them
+def _parse_sources(text: str) -> Mapping[str, Source]:
+    return {name: _parse_source(name, fields) for name, fields in yaml.safe_load(text).items()}
 
 
 @cache

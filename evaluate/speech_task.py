@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from evaluate.corpus_task import CorpusTask
-from evaluate.metrics.error_rate import SPACELESS
 from evaluate.protocols import ASR, Protocol
+from evaluate.types import SPACELESS
 
 
 class SpeechTask(CorpusTask):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from evaluate.answers import DEFAULT_EXTRACTOR, create_extractor
 from evaluate.errors import CorpusAbsentError, CorpusError, ProtocolError, UnknownNameError
-from evaluate.metrics.base import PROTOCOLS, MetricSettings
+from evaluate.metrics.settings import PROTOCOLS, MetricSettings
 from evaluate.protocols import Protocol
 from evaluate.registry import unknown_name
 from evaluate.types import SAMPLE_SPLIT, GenerationOptions, Sample

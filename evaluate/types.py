@@ -1,14 +1,18 @@
 """The records that travel through the harness. All are frozen; each field says what it is."""
 
+from __future__ import annotations  # numpy is named, but not imported: `otoscope --help` needs these records too
+
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-Rows = NDArray[np.float64]  # what was counted, one row per sample: shape (samples, columns)
+Rows: TypeAlias = "NDArray[np.float64]"  # what was counted, one row per sample: shape (samples, columns)
+SPACELESS = frozenset({"zh", "yue", "ja", "th", "lo", "km", "my"})  # languages written without spaces between words
 SAMPLE_SPLIT = "sample"  # the clips that come with the project; no benchmark figure is made of them
 KINDS = ("asr", "translation", "captioning", "classification", "question-answering", "timestamps", "chat")
 
@@ -160,7 +164,7 @@ class Prediction:
         }
 
     @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> "Prediction":
+    def from_json(cls, record: Mapping[str, Any]) -> Prediction:
         """Read a record of `predictions.jsonl`.
 
         Raises:

@@ -28,7 +28,7 @@ from pathlib import Path
 
 from evaluate.corpus import CorpusRows, find_folder
 from evaluate.manifest import Row, as_texts
-from evaluate.metrics.base import MetricSettings
+from evaluate.metrics.settings import MetricSettings
 from evaluate.multiple_choice import MultipleChoiceTask, clip_at, items_of
 from evaluate.types import AudioRef
 

@@ -23,7 +23,7 @@ from evaluate.corpus import CorpusRows, audio_files, find_folder, read_json
 from evaluate.corpus_task import CorpusTask
 from evaluate.errors import ManifestError
 from evaluate.manifest import Row, as_texts
-from evaluate.metrics.base import MetricSettings
+from evaluate.metrics.settings import MetricSettings
 from evaluate.protocols import Protocol
 from evaluate.types import AudioRef, Sample
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 from evaluate.corpus import CorpusRows
 from evaluate.corpus_task import CorpusTask
 from evaluate.manifest import Row
-from evaluate.metrics.base import MetricSettings
+from evaluate.metrics.settings import MetricSettings
 from evaluate.protocols import Protocol
 
 

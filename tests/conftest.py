@@ -26,8 +26,9 @@ CHECKPOINTS = Path(os.environ.get("OTOSCOPE_TEST_CHECKPOINTS", ROOT / "build" / 
 
 @pytest.fixture(scope="session", autouse=True)
 def _pages(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep what sample pages read out of the user's cache."""
+    """Keep what sample pages read, and scores, out of the user's cache."""
     os.environ["OTOSCOPE_PAGES"] = str(tmp_path_factory.mktemp("pages"))
+    os.environ["OTOSCOPE_SCORED"] = str(tmp_path_factory.mktemp("scored"))
 
 
 @dataclass(frozen=True)

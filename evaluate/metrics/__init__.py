@@ -1,11 +1,15 @@
 """One file per metric family; here the table of their names."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from evaluate.errors import RequestError
-from evaluate.metrics.base import PROTOCOLS, Metric, MetricSettings
+from evaluate.metrics.settings import PROTOCOLS, MetricSettings
 from evaluate.registry import Registry, unknown_name
 from evaluate.types import primary_subtag
+
+if TYPE_CHECKING:
+    from evaluate.metrics.base import Metric
 
 BUILTIN = {
     "wer": "evaluate.metrics.error_rate:WordErrorRate",
@@ -48,7 +52,7 @@ BUILTIN = {
 registry = Registry("metric", BUILTIN, group="otoscope.metrics", listing="All names: otoscope metrics")
 
 
-def create_metric(name: str, settings: MetricSettings | None = None) -> Metric:
+def create_metric(name: str, settings: MetricSettings | None = None) -> "Metric":
     """Return the metric of a name; of a language tag like zh-CN the first part counts.
 
     Raises:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluate.metrics.settings import PROTOCOLS as PROTOCOLS
+from evaluate.metrics.settings import MetricSettings as MetricSettings
 from evaluate.normalizers import Normalizer, create_normalizer
 from evaluate.types import Failure, Rows, Turn
 
@@ -99,43 +101,6 @@ class Judge(Protocol):
     ) -> list[dict[str, Any]]:
         """Return how far other judges agree, whose replies are kept in the same file."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class MetricSettings:
-    """What a metric is set up with.
-
-    The first five determine how a score is made from rows and stand in scores.json; the others say where answers to a
-    metric's own questions come from.
-    """
-
-    language: str = ""  # of the references, ISO 639-1; "" where it plays no part
-    normalizer: str | None = None  # None: the metric's default for the language
-    choices: tuple[str, ...] = ()  # the label set, for metrics over labels
-    protocol: str = ""  # "": the sound definition; else one of PROTOCOLS, whose scoring is kept with its faults
-    group: str = ""  # kind of group, for metrics that average over groups
-    ptb: Literal["python", "java"] = "python"  # which PTB tokeniser serves the caption metrics
-    spice_scores: Path | None = None  # SPICE's own output, from a machine that has it
-    spice_input: Path | None = None  # where to write what SPICE reads, to be taken there
-    judge: Judge | None = None
-    judgements: Path | None = None  # where the judge's replies are kept
-    rubric: str = ""  # by which it judges: a name, or the path of a YAML file; "": the default
-    max_unjudged: int = 0  # how many answers may be left out of the mean since the judge failed on them
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> "MetricSettings":
-        """Read the settings back from a scores document."""
-        return cls(
-            record["language"],
-            record["normalizer"],
-            tuple(record["choices"]),
-            protocol=record.get("protocol", ""),
-            group=record.get("group", ""),
-        )
-
-
-# Published evaluations whose scoring is offered as it was, faults included; what differs stands at each metric.
-PROTOCOLS = ("qwen-audio", "qwen2-audio", "mmau")
 
 
 class Metric(ABC):

@@ -28,9 +28,7 @@ from rapidfuzz.distance import Levenshtein
 
 from evaluate.metrics.base import Alignment, CountMetric, Edit, ratio
 from evaluate.normalizers.text import CJK
-from evaluate.types import Rows
-
-SPACELESS = frozenset({"zh", "yue", "ja", "th", "lo", "km", "my"})  # languages written without spaces between words
+from evaluate.types import SPACELESS, Rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,28 @@ def test_run_json_says_what_is_needed_to_repeat_the_run(evaluate: Command) -> No
     assert session["libsndfile"] == soundfile.__libsndfile_version__
 
 
+def test_run_json_says_what_the_run_took(evaluate: Command, otoscope: Command, tmp_path: Path) -> None:
+    [document] = evaluate("--json", "--model-arg", "seconds=0.2", task="librispeech:test-clean").json
+    [session] = json.loads(Path(document["run_dir"], "run.json").read_text())["sessions"]
+    assert session["wall_seconds"] >= session["model_seconds"] >= 0.2
+    assert session["audio_seconds_per_second"] == pytest.approx(
+        session["audio_seconds"] / session["wall_seconds"], abs=0.01, rel=0.01
+    )
+    assert session["decode_seconds"] > 0
+    assert session["scoring_seconds"] > 0
+    assert 0 <= session["padding_share"] < 1
+    assert session["peak_memory_bytes"] > 1e7
+    evaluate(
+        "--json", "--model-arg", "seconds=0.2", task="librispeech:test-clean"
+    )  # nothing is left to run: no other session
+    [again] = json.loads(Path(document["run_dir"], "run.json").read_text())["sessions"]
+    assert again == session
+    assert otoscope("report", "--results-dir", tmp_path / "results").status == 0
+    [page] = (tmp_path / "results" / "report" / "runs").rglob("index.html")
+    assert "last session: " in page.read_text(encoding="utf-8")
+    assert f"{session['padding_share']:.0%} padding" in page.read_text(encoding="utf-8")
+
+
 def test_no_secret_reaches_the_record(evaluate: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     secrets = ["--model-arg", "api_key=hunter2", "--model-arg=token=hunter2", "--gen", "max_new_tokens=7"]
     url = "--model-arg=base_url=http://me:hunter2@host/v1?api_key=hunter2&x=y"
@@ -538,3 +560,23 @@ def test_light_commands_import_nothing_heavy(arguments: list[str]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "HEAVY []" in done.stderr
+
+
+HEAVY = ("torch", "transformers", "numpy", "scipy", "sklearn", "soundfile", "soxr", "av", "datasets", "matplotlib")
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("eval", "--help"), ("tasks",), ("tasks", "librispeech", "--json")])
+def test_what_needs_no_audio_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
+    program = (
+        "import sys; from evaluate.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        f"finally: print('IMPORTED', *sorted(set(sys.modules) & set({HEAVY!r})))"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines()[-1] == "IMPORTED"
+
+
+def test_the_list_of_models_imports_no_framework() -> None:
+    program = "import sys; from evaluate.cli import main\ntry: main(['models'])\nfinally: print('torch' in sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines()[-1] == "False"

@@ -91,6 +91,17 @@ def test_a_batch_that_runs_out_of_memory_is_halved_and_the_size_remembered(tmp_p
     assert all(len(batch) <= 3 for batch in model.batches[2:])
 
 
+def test_the_report_says_how_much_was_padding(tmp_path: Path) -> None:
+    samples = make_samples(tmp_path, 3)  # of 0.1, 0.2 and 0.3 s
+    model = ScriptedModel({s.id: "x" for s in samples})
+    report, _ = run(model, samples, tmp_path / "together")
+    assert report.padding_share == pytest.approx(1 / 3)  # 0.6 s heard in 3 x 0.3 s
+    assert report.decode_seconds > 0
+    report, _ = run(model, samples, tmp_path / "alone", RunnerSettings(max_batch_seconds=0.1))
+    assert report.padding_share == pytest.approx(0)
+    assert RunnerReport().padding_share is None
+
+
 def test_one_sample_that_never_fits_fails_and_the_rest_keep_their_batches(tmp_path: Path) -> None:
     samples = make_samples(tmp_path, 1)
     report, done = run(ScriptedModel({"s0": "x"}, fits=0), samples, tmp_path / "log")

@@ -1,14 +1,17 @@
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from evaluate.jsonl import read_jsonl
 from evaluate.metrics import create_metric
 from evaluate.metrics.base import Judged, MetricSettings
 from evaluate.metrics.error_rate import WordErrorRate
 from evaluate.sample_scores import write_sample_scores
-from evaluate.scores import count_samples, score_rows
+from evaluate.scores import _Commonest, count_samples, score_rows
 from evaluate.statistics import Bootstrap
 
 
@@ -100,3 +103,16 @@ def test_answers_that_are_mostly_one_are_told_where_no_label_stands_in_them(text
 def test_texts_without_a_label_that_differ_are_not_told() -> None:
     items = [Judged(str(n), ("a",), None, "unparsed", unread=f"{n} sounds") for n in range(10)]
     assert "same_answers" not in scores_of(items)
+
+
+@given(st.lists(st.sampled_from(["", "a", "b", "c", "\ud800"]), min_size=1))
+def test_the_commonest_text_is_counted_as_a_counter_counts(texts: list[str]) -> None:
+    commonest = _Commonest()
+    for text in texts:
+        commonest.add(text)
+    [(most, count)] = Counter(texts).most_common(1)
+    assert (len(commonest), commonest.most()) == (len(texts), count)
+    if 2 * count > len(texts):
+        assert commonest.majority() == (most, count)
+    else:
+        assert 2 * commonest.majority()[1] <= len(texts)

@@ -4,6 +4,7 @@ The page itself is made of `scores.json` and `run.json` alone; what it lists com
 """
 
 import json
+import math
 import os
 import shutil
 from base64 import b64encode
@@ -84,6 +85,7 @@ def sample_page(run: RunDirectory, *, audio: AudioPlace) -> str:
         title=f"{facts.get('task', 'run')}:{facts.get('split', '?')}",
         model=str(facts.get("model", "")),
         counts=_counts(scores),
+        speed=_speed(record),
         marks=[*_marks(facts), *_warnings(scores)],
         headline=_headline(scores),
         page={"settings": settings, "scores": scores, "run": record},
@@ -112,6 +114,30 @@ def _counts(scores: dict[str, Any] | None) -> str:
         return ""
     names = {"n_total": "samples", "n_scored": "scored", "n_unparsed": "unparsed", "n_failed": "failed"}
     return ", ".join(f"{scores[key]:,} {name}" for key, name in names.items() if isinstance(scores.get(key), int))
+
+
+def _speed(record: dict[str, Any] | None) -> str:
+    """Return in words what the last session that ran to its end took, "" where none tells."""
+    sessions = (record or {}).get("sessions")
+    whole = [one for one in sessions if isinstance(one, dict) and one.get("end")] if isinstance(sessions, list) else []
+    if not whole:
+        return ""
+
+    def number(key: str) -> float | None:
+        value = whole[-1].get(key)
+        return float(value) if isinstance(value, int | float) and math.isfinite(value) and value >= 0 else None
+
+    heard, wall = number("audio_seconds"), number("wall_seconds")
+    parts = [f"{heard / wall:,.1f} s of audio per second"] if heard and wall else []
+    for key, what in (("decode", "decoding (all threads)"), ("model", "in the model"), ("scoring", "scoring")):
+        if (spent := number(f"{key}_seconds")) is not None:
+            parts.append(f"{spent:,.1f} s {what}")
+    if (share := number("padding_share")) is not None:
+        parts.append(f"{share:.0%} padding")
+    for key, what in (("peak_memory_bytes", "memory"), ("peak_gpu_memory_bytes", "on GPUs")):
+        if (peak := number(key)) is not None:
+            parts.append(f"{peak / 2**30:,.1f} GiB {what}")
+    return ", ".join(parts)
 
 
 def _marks(facts: dict[str, Any]) -> list[str]:

@@ -366,3 +366,19 @@ def test_the_command_serves_until_it_is_stopped(stop: int, status: int, write_ru
     process.send_signal(stop)
     _, errors = process.communicate(timeout=20)
     assert (process.returncode, errors.strip()) == (status, "interrupted" if stop == signal.SIGINT else "")
+
+
+@pytest.mark.parametrize(
+    "sessions",
+    [
+        None,
+        3,
+        [],
+        ["x"],
+        [{"end": None, "wall_seconds": 1}],
+        [{"end": "t", "wall_seconds": "<b>", "decode_seconds": -1}],
+    ],
+)
+def test_a_record_that_tells_no_speed_has_a_page_without(sessions: object, write_run: Write) -> None:
+    run = write_run({"id": "a"}, run={"sessions": sessions})
+    assert "last session" not in sample_page(RunDirectory(run), audio="static")
