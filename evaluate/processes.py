@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from evaluate.engine import Engine
-from evaluate.errors import ModelDiedError, RequestError
+from evaluate.errors import ModelDiedError, ModelLoadError, RequestError
 from evaluate.model import ModelAdapter
 from evaluate.remote import Answer, Factory, ModelCopy, ModelHost, checked, dumps
 from evaluate.types import GenerationOptions, Output, Request, Sample
@@ -82,7 +82,13 @@ class ProcessEngine(Engine):
 
     def _all(self, do: Callable[["ModelProcess"], Result]) -> list[Result]:
         with ThreadPoolExecutor(len(self._copies)) as threads:
-            return [done.result() for done in [threads.submit(do, copy) for copy in self._copies]]
+            working = [threads.submit(do, copy) for copy in self._copies]
+            try:
+                return [done.result() for done in working]
+            except BaseException:  # a fault, or the end of the run: the others would be waited for
+                for copy in self._copies:
+                    copy.stop()
+                raise
 
 
 class ModelProcess(ModelCopy):
@@ -105,8 +111,11 @@ class ModelProcess(ModelCopy):
 
     def load(self) -> None:
         self._start()
-        self._call("load")
-        self.learn_rate()
+        try:
+            self._call("load")
+            self.learn_rate()
+        except ModelDiedError as error:
+            raise ModelLoadError(f"{self.name}: while loading, {error.args[0]}") from error
 
     def begin(self, task: "Task", split: "Split", asked: Sequence[Sample]) -> None:
         self._begun = (task, split, asked)

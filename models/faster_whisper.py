@@ -17,6 +17,7 @@ made up for.
 
 import importlib.util
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -52,6 +53,7 @@ class FasterWhisper(ModelAdapter):
         cpu_threads: 0: as many as torch takes, one for each core.
     """
 
+    neutral_settings = frozenset({"cpu_threads"})
     sample_rate_hz = SAMPLE_RATE_HZ
     idle_options = frozenset({"temperature", "top_p", "min_new_tokens"})  # it draws from no seed, and knows no least
 
@@ -279,7 +281,15 @@ class FasterWhisper(ModelAdapter):
             max_new_tokens=max(2 * limit, limit + prompt_length) - prompt_length,
             **_search(options),
         )
-        return Output(request.sample.id, text="".join(segment.text for segment in segments))
+        texts, num_tokens = [], Counter[int]()
+        for segment in segments:
+            texts.append(segment.text)
+            num_tokens[segment.seek] += len(segment.tokens)  # of the window that begins there
+        is_cut = max(num_tokens.values(), default=0) >= limit
+        return Output(request.sample.id, text="".join(texts), truncated=is_cut)
+
+    def token_limit(self, options: GenerationOptions) -> int:
+        return self._limit(options, 4 if self._is_multilingual else 2)
 
     def _tokenizer(self, request: Request) -> Any:
         from faster_whisper.tokenizer import Tokenizer

@@ -121,15 +121,19 @@ class Whisper(Pretrained):
             return_attention_mask=True,
             return_tensors="pt",
         )
-        ids = self._model.generate(
+        answer = self._model.generate(
             inputs.input_features.to(self._model.device, self._model.dtype),  # (1, mel bins, frames)
             attention_mask=inputs.attention_mask.to(self._model.device),
             return_timestamps=True,
+            return_segments=True,
             **self._prompt([request]),
             **self._limit(options),
             **search_settings(options),
         )
-        yield Output(request.sample.id, text=self._processor.decode(ids[0], skip_special_tokens=True))
+        text = self._processor.decode(answer["sequences"][0], skip_special_tokens=True)
+        limit = self.token_limit(options)
+        is_cut = any(len(segment["result"]) >= limit for segment in answer["segments"][0])  # of the segment's window
+        yield Output(request.sample.id, text=text, truncated=is_cut)
 
     def _prompt(self, batch: Sequence[Request]) -> dict[str, Any]:
         """Return languages and task; an English-only checkpoint refuses to be told either."""

@@ -37,6 +37,8 @@ class Mine(ModelAdapter):
     def load(self):
         if self.where == "slow rate":
             self.sample_rate_hz = 8000
+        if self.where == "dies":
+            os._exit(9)
         if self.where == "absent":
             raise ModelLoadError("weights: not here")
     def begin(self, task, split, asked):
@@ -112,6 +114,13 @@ def test_what_a_copy_raises_is_logged_as_if_it_were_here(task_file: Path, model_
 def test_a_copy_that_does_not_load_ends_the_command(task_file: Path, model_file: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelLoadError, match="weights: not here"):
         evaluate(task_file, f"{model_file}:absent", tmp_path, "--devices", "cpu,cpu")
+
+
+def test_a_copy_that_dies_while_it_loads_is_a_model_that_does_not_load(
+    task_file: Path, model_file: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ModelLoadError, match="mine: while loading, the model's process ended with status 9"):
+        evaluate(task_file, f"{model_file}:dies", tmp_path, "--devices", "cpu,cpu")
 
 
 def requests(folder: Path) -> list[Request]:

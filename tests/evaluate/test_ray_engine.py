@@ -318,6 +318,7 @@ def test_ctrl_c_ends_a_cluster_of_its_own_and_leaves_no_process(
         stderr=subprocess.PIPE,
         text=True,
         env=environment,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # see tests/test_kill_and_resume.py
     ) as process:
         deadline_s = time.monotonic() + 240
         while not any(path.read_text() for path in (tmp_path / "out").rglob("predictions.jsonl")):

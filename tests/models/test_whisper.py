@@ -352,6 +352,9 @@ def test_a_real_recording_over_30_s_is_transcribed_whole(corpora: Path, checkpoi
     words = sum(len(sample.references[0].split()) for sample in samples)
     assert 0.8 * words < len(by_id["long"].split()) < 1.2 * words
     assert by_id[samples[1].id] == texts(model, [short])[0]
+    for limit, is_cut in ((None, False), (5, True)):  # of each window
+        [output] = model.generate([long], GenerationOptions(max_new_tokens=limit))
+        assert output.truncated == is_cut
 
 
 def test_a_model_that_is_placed_by_a_map_answers_as_one_that_is_not(

@@ -193,4 +193,7 @@ def test_a_real_recording_over_30_s_is_transcribed_whole(corpora: Path, converte
     by_id = {one.sample_id: one.text or "" for one in model.generate([long, requests[1]], GenerationOptions())}
     words = sum(len(request.sample.references[0].split()) for request in requests)
     assert 0.8 * words < len(by_id["long"].split()) < 1.2 * words
+    for limit, is_cut in ((None, False), (5, True)):  # of each window
+        [output] = model.generate([long], GenerationOptions(max_new_tokens=limit))
+        assert output.truncated == is_cut
     assert by_id[requests[1].sample.id]
