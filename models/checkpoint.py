@@ -90,13 +90,21 @@ class Checkpoint:
         from safetensors import SafetensorError, safe_open
 
         total = 0
-        for path in self.folder.glob("*.safetensors"):
+        for path in self._weight_files(self.folder):
             try:
                 with safe_open(path, framework="np") as weights:
                     total += sum(math.prod(weights.get_slice(name).get_shape()) for name in weights.keys())  # noqa: SIM118
             except (SafetensorError, OSError):  # damaged: loading says so
                 return None
         return total or None
+
+    def _weight_files(self, folder: Path) -> list[Path]:
+        """Return the files that transformers loads: some checkpoints hold the same weights in another form besides."""
+        index = self.read_config("model.safetensors.index.json").get("weight_map")
+        if isinstance(index, dict):
+            return sorted({folder / str(name) for name in index.values()})
+        whole = folder / "model.safetensors"
+        return [whole] if whole.is_file() else sorted(folder.glob("*.safetensors"))
 
     def _file(self, file_name: str) -> Path | None:
         if self.folder is not None:

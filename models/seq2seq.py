@@ -185,12 +185,7 @@ class Seq2Seq(Recogniser):
         if processor is None:
             from transformers import AutoProcessor
 
-            settings = {} if self._checkpoint.folder else {"revision": self._checkpoint.revision}
-            try:
-                processor = AutoProcessor.from_pretrained(self._checkpoint.where, **settings)
-            except Exception as error:  # transformers raises whatever its parts raise
-                reason = " ".join(str(error).split())[:300]
-                raise ModelLoadError(f"{self._checkpoint.where}: its processor does not load ({reason})") from error
+            processor = self._load_part(AutoProcessor)
         if self._model_type == "cohere_asr":
             return str(processor.tokenizer.decode(processor.get_decoder_prompt_ids(pair[0])))
         import numpy as np

@@ -1,5 +1,6 @@
 """Room for a checkpoint, told before it is loaded."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -25,6 +26,14 @@ def checkpoint(tmp_path: Path) -> Checkpoint:
 
 
 def test_weights_are_counted_without_loading_them(checkpoint: Checkpoint) -> None:
+    assert checkpoint.num_weights() == NUM_WEIGHTS
+
+
+def test_weights_that_are_there_twice_are_counted_once(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    # as Voxtral's, whose own form lies beside that of transformers
+    save_file({"all": np.zeros(NUM_WEIGHTS, np.float16)}, tmp_path / "consolidated.safetensors")
+    files = {f"layer{number}": f"model-{number}.safetensors" for number in range(2)}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": files}))
     assert checkpoint.num_weights() == NUM_WEIGHTS
 
 
