@@ -1,9 +1,11 @@
 """Fixtures that many tests share: real corpora and checkpoints where they are, small made-up corpora, the command."""
 
+import gc
 import json
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,6 +31,28 @@ def _pages(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep what sample pages read, and scores, out of the user's cache."""
     os.environ["OTOSCOPE_PAGES"] = str(tmp_path_factory.mktemp("pages"))
     os.environ["OTOSCOPE_SCORED"] = str(tmp_path_factory.mktemp("scored"))
+
+
+@pytest.fixture
+def cpu_s() -> Callable[..., float]:
+    """Least CPU time of several calls in seconds, so that a test of how time grows sees what it calls and nothing else.
+
+    No garbage is collected meanwhile: with all that other tests left behind that alone takes a second.
+    """
+
+    def measure(call: Callable[[], object], attempts: int = 2) -> float:
+        gc.disable()
+        try:
+            times_s = []
+            for _ in range(attempts):
+                started_s = time.process_time()
+                call()
+                times_s.append(time.process_time() - started_s)
+            return min(times_s)
+        finally:
+            gc.enable()
+
+    return measure
 
 
 @dataclass(frozen=True)

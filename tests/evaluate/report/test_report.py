@@ -169,4 +169,4 @@ def test_50_models_on_12_tasks_take_under_10_s_and_no_longer_for_longer_logs(res
         state = json.loads(made.read_text())
         state["files"]["predictions.jsonl"] = [log.stat().st_size, log.stat().st_mtime_ns]
         made.write_text(json.dumps(state))  # as scoring leaves it
-    assert min(seconds(), seconds()) < 1.5 * short
+    assert min(seconds(), seconds()) < 2 * short
