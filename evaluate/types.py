@@ -2,6 +2,8 @@
 
 from __future__ import annotations  # numpy is named, but not imported: `otoscope --help` needs these records too
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -77,6 +79,11 @@ class GenerationOptions:
         """Return the options that differ from their defaults: what tells runs apart, also when options are added."""
         own = asdict(GenerationOptions())
         return {name: value for name, value in asdict(self).items() if value != own[name]}
+
+    def sample_seed(self, sample_id: str) -> int:
+        """Return what a sampled answer is drawn from: another for each sample, the same in every run, below 2^28."""
+        text = json.dumps([self.seed, sample_id], separators=(",", ":"))
+        return int(hashlib.sha256(text.encode()).hexdigest()[:7], 16)  # some servers take 32 bits, with a sign
 
 
 # What a user may set, with type and range; the seed comes from the command's own option.

@@ -13,7 +13,6 @@ from typing import Any
 
 from evaluate.errors import ModelLoadError, RequestError
 from evaluate.model import ModelAdapter
-from evaluate.results import digest
 from evaluate.types import GenerationOptions, Output, Request
 from models.checkpoint import Checkpoint, check_dtype, resolve_device
 from models.conventions import family_of
@@ -165,7 +164,7 @@ class Pretrained(ModelAdapter):
         batches = [[request] for request in batch] if options.temperature > 0 else [list(batch)]
         with torch.inference_mode():
             for together in batches:
-                torch.manual_seed(sample_seed(options, together[0]))
+                torch.manual_seed(options.sample_seed(together[0].sample.id))
                 yield from self._answer(together, options)
 
     @abstractmethod
@@ -186,11 +185,6 @@ def reason_of(error: Exception) -> str:
     if library:
         return f"it needs {library[1]}, which is not installed; pip install {library[1].lower()}"
     return f"{type(error).__name__}: {text[:300]}"
-
-
-def sample_seed(options: GenerationOptions, request: Request) -> int:
-    """Return the seed of a sample's own draw."""
-    return int(digest([options.seed, request.sample.id])[:15], 16)
 
 
 def search_settings(options: GenerationOptions) -> dict[str, Any]:

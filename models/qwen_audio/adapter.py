@@ -17,7 +17,6 @@ from evaluate.clips import HEARD_S
 from evaluate.errors import RequestError
 from evaluate.model import ModelAdapter
 from evaluate.protocols import render_prompt
-from evaluate.results import digest
 from evaluate.task import Split, Task
 from evaluate.types import GenerationOptions, Output, Request, Sample
 from models.checkpoint import Checkpoint, check_dtype, resolve_device
@@ -99,7 +98,7 @@ class _QwenAudioAdapter(ModelAdapter):
         stop_ids: Iterable[int],
         skip_special_tokens: bool,
     ) -> Iterable[Output]:
-        seeds = [int(digest([options.seed, request.sample.id])[:15], 16) for request in batch]
+        seeds = [options.sample_seed(request.sample.id) for request in batch]
         for request, ids in zip(
             batch, self._model.answer(prompts, options, stop_ids=stop_ids, seeds=seeds), strict=True
         ):

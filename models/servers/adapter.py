@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from evaluate.errors import ModelLoadError, ModelOutputError, RequestError, ServerError
 from evaluate.model import ModelAdapter
-from evaluate.results import digest, is_secret
+from evaluate.results import is_secret
 from evaluate.types import Failure, GenerationOptions, Output, Request
 from models.servers.connection import OPENAI_URL, Connection, ConnectionSettings, Exchange, Reply
 
@@ -262,11 +262,6 @@ def counted(place: Any, **names: str) -> dict[str, float]:
 def is_long_enough(request: Request) -> bool:
     """Whether a request holds so much audio that none of it counted means none of it heard: no rounding explains it."""
     return sum(waveform.size for waveform in request.waveforms) > SAMPLE_RATE_HZ
-
-
-def seed_of(request: Request, options: GenerationOptions) -> int:
-    """Return what an answer is drawn from where it is sampled: another for each sample, the same in every run."""
-    return int(digest([options.seed, request.sample.id])[:7], 16)  # 28 bits: some servers take 32, with a sign
 
 
 def audio_file(waveform: NDArray[np.float32], audio_format: str) -> bytes:

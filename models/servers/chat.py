@@ -31,7 +31,6 @@ from models.servers.adapter import (
     counted,
     is_long_enough,
     price,
-    seed_of,
     switch,
 )
 from models.servers.connection import Exchange, Reply
@@ -177,7 +176,7 @@ class ChatApi(ServerAdapter):
         if self._sends_temperature:
             body["temperature"] = options.temperature
         if options.temperature > 0:
-            body |= {"top_p": options.top_p, "seed": seed_of(request, options)}
+            body |= {"top_p": options.top_p, "seed": options.sample_seed(request.sample.id)}
         if options.max_new_tokens is not None:
             body[self._limit_name] = options.max_new_tokens
         return body | self._extra_body
