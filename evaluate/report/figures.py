@@ -185,12 +185,13 @@ def _num_missing(line: Line) -> int:
 
 
 def _radar(board: Board, lines: Sequence[Line], notes: Sequence[str], out: Path) -> Chart:
-    """Draw a radar; with fewer axes than make one, bars of the same name."""
-    shown = [
-        position
-        for position in range(len(board.columns))
-        if any(cell is not None and cell.value is not None for cell in (line.cells[position] for line in lines))
-    ]
+    """Draw a radar; with fewer axes than make one, bars of the same name.
+
+    An axis on which nothing but floors stands shows nothing, and where there is one for a task that only floors were
+    put to, there are soon twenty.
+    """
+    filled = _filled_positions(board, lines)
+    shown = _filled_positions(board, [line for line in lines if not _is_floor(line)]) or filled
     if len(shown) < MIN_AXES:
         said = f"Bars: {len(shown)} of the {MIN_AXES} axes that a radar needs at least are there."
         return _bars(board, lines, "radar", [said, *notes, *_sources(board, lines)], out)
@@ -206,9 +207,20 @@ def _radar(board: Board, lines: Sequence[Line], notes: Sequence[str], out: Path)
         RadarSeries(line.name, tuple(_value(line.cells[position]) for position in shown), line.is_published)
         for line in lines
     ]
-    notes = [*notes, *_partial_notes(board, lines), *_sources(board, lines)]
+    bare = sorted({board.columns[position].task for position in filled if position not in shown})
+    left_out = [f"Left out, since only floors stand there: {', '.join(bare)}."] if bare else []
+    notes = [*notes, *left_out, *_partial_notes(board, lines), *_sources(board, lines)]
     caption = "Each axis has its own scale, printed on its rings; outside is better."
     return save_chart(draw_radar(axes, series, notes=notes), out, "radar", caption)
+
+
+def _filled_positions(board: Board, lines: Sequence[Line]) -> list[int]:
+    """Return which columns hold a value of one of these lines."""
+    return [
+        position
+        for position in range(len(board.columns))
+        if any(_value(line.cells[position]) is not None for line in lines)
+    ]
 
 
 def _sources(board: Board, lines: Sequence[Line]) -> list[str]:

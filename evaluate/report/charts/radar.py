@@ -40,7 +40,7 @@ READING = (
     "an axis, not areas."
 )
 _LABEL_CELLS = 15  # of a line of an axis label
-_LABEL_LINES = 4
+_PART_LINES = 2  # of the task, of the split, of the metric
 _NAME_CELLS = 40
 _LABEL_GAP_PT = 4.0
 _CLEARANCE_PT = 1.0  # around the label of a ring
@@ -104,8 +104,8 @@ def draw_radar(
 
 
 def _label_lines(label: str) -> list[str]:
-    lines = [line for part in label.split("\n") for line in wrap(shorten(part, 2 * _LABEL_CELLS), _LABEL_CELLS)]
-    return lines[:_LABEL_LINES]
+    parts = [wrap(shorten(part, 2 * _LABEL_CELLS), _LABEL_CELLS) for part in label.split("\n")]
+    return [line for lines in parts for line in lines[:_PART_LINES]]
 
 
 def _legend_name(one: RadarSeries, num_axes: int) -> str:

@@ -5,6 +5,7 @@ matplotlib's settings, which are the defaults with `_SETTINGS` on top, whatever 
 """
 
 import math
+import re
 import unicodedata
 import warnings
 from collections.abc import Iterable, Iterator
@@ -39,6 +40,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")  # eight, with seven colours: 56 different pairs in a row
 
 _BASE_FONT = "DejaVu Sans"  # comes with matplotlib: the same picture everywhere
+_PARTS = re.compile(r"[^_/-]+[_/-]*|[_/-]+")  # of a long word
 # What systems have for Chinese, Japanese and Korean; the first that holds a character is taken.
 _CJK_FONTS = (
     "Noto Sans CJK SC",
@@ -169,13 +171,24 @@ def wrap(text: str, cells: int) -> list[str]:
     """Return the lines of a text, each of at most so many cells; words are broken only where they are longer."""
     lines = [""]
     for word in plain(text).split():
-        for number, piece in enumerate(chop_cells(word, cells)):
+        for number, piece in enumerate(_pieces(word, cells)):
             joined = f"{lines[-1]} {piece}" if lines[-1] else piece
             if number == 0 and cell_len(joined) <= cells:
                 lines[-1] = joined
             else:
                 lines.append(piece)
     return [line for line in lines if line]
+
+
+def _pieces(word: str, cells: int) -> list[str]:
+    """Return a word in pieces of at most so many cells, broken behind `_`, `-` and `/` where that is enough."""
+    pieces = [""]
+    for part in _PARTS.findall(word):
+        if cell_len(pieces[-1] + part) <= cells:
+            pieces[-1] += part
+        else:
+            pieces += chop_cells(part, cells)
+    return [piece for piece in pieces if piece]
 
 
 @contextmanager

@@ -110,8 +110,19 @@ def test_floors_drive_no_model_out_of_the_radar_and_one_is_always_there(drawn: d
 
     assert shown(*floors, *models[:3]) == ["m0", "baseline:majority", "baseline:random", "baseline:constant"]
     assert shown(*floors, *models) == ["m0", "m1", "m2", "m3", "baseline:majority"]
-    assert drawn["radar notes"] == ["5 further runs are left out; --models chooses."]
+    assert drawn["radar notes"][0] == "5 further runs are left out; --models chooses."
     assert len(shown(*floors)) == 4
+
+
+def test_an_axis_on_which_only_floors_stand_is_left_out_and_named(drawn: dict[str, Any]) -> None:
+    floors = [document("baseline:majority", task) for task in "abcde"]
+    write(*floors, *(document("mine", task) for task in "abc"))
+    axes, series = drawn["radar"]
+    assert [axis.label[0] for axis in axes] == list("abc")
+    assert {len(one.values) for one in series} == {3}
+    assert drawn["radar notes"] == ["Left out, since only floors stand there: d, e."]
+    write(*floors)
+    assert len(drawn["radar"][0]) == 5  # where nothing but floors was run, they are what there is to show
 
 
 def test_published_figures_of_three_columns_stand_in_the_radar(drawn: dict[str, Any]) -> None:

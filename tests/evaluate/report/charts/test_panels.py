@@ -213,6 +213,8 @@ def test_long_names_lose_their_middle(text: str, cells: int, shown: str | None) 
 def test_lines_are_wrapped_between_words_and_in_words_that_are_longer() -> None:
     assert wrap("of the samples", 8) == ["of the", "samples"]
     assert wrap("abcdefghij kl", 4) == ["abcd", "efgh", "ij", "kl"]
+    assert wrap("airbench_foundation", 15) == ["airbench_", "foundation"]
+    assert wrap("a-b/cd_efgh--ij", 4) == ["a-b/", "cd_", "efgh", "--ij"]
     assert wrap("没有下载", 4) == ["没有", "下载"]
     assert wrap(" \n ", 4) == []
 
