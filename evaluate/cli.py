@@ -559,6 +559,8 @@ def check_batching_command(
 ) -> int:
     """Compare a model's answers one sample at a time with those in the batches of a run; exit 1 where they differ.
 
+    Samples that fail both ways cannot be compared: exit 3.
+
     \b
     Example:
       otoscope check-batching --task librispeech:test-clean --model whisper:openai/whisper-base --data-dir /corpora
@@ -587,7 +589,9 @@ def check_batching_command(
     else:
         for one in checked:
             print_batching(one)
-    return CHECK_FAILED if any(one["n_different"] for one in checked) else 0
+    if any(one["n_different"] for one in checked):
+        return CHECK_FAILED
+    return TOO_MANY_FAILED if any(any(one["n_failed"].values()) for one in checked) else 0  # nothing was compared
 
 
 @cli.command("score")

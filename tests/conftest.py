@@ -12,7 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 from hypothesis import settings
 
 from evaluate.cli import main
@@ -132,6 +134,35 @@ def write_jsonl(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def passes_check_batching(otoscope: Callable[..., CommandResult], tmp_path: Path) -> Callable[..., None]:
+    """Hold a model spec to `otoscope check-batching` in float32: no answer hangs on its neighbours, and none fails."""
+
+    def check(spec: str, *arguments: object) -> None:
+        folder = tmp_path / "check-batching"
+        folder.mkdir()
+        lines = []
+        rng = np.random.default_rng(0)  # noise: some front ends divide by the variance of each band
+        for number, duration_s in enumerate([1.3, 0.61, 2.0, 0.61, 1.37, 0.9]):
+            soundfile.write(folder / f"{number}.wav", rng.normal(0, 0.1, round(16_000 * duration_s)), 16_000)
+            lines.append(json.dumps({"id": f"s{number}", "audio": f"{number}.wav", "references": ["a tone"]}))
+        (folder / "tones.jsonl").write_text("\n".join(lines))
+        task = folder / "tones.yaml"
+        task.write_text(
+            "name: tones\nkind: asr\nlanguage: en\nmanifest: tones.jsonl\nprompt: What is said?\nmetrics: [wer]\n"
+        )
+        checked = otoscope(
+            *("check-batching", "--model", spec, "--task", task, "--device", "cpu", "--dtype", "float32", "--json"),
+            *arguments,
+        )
+        assert checked.status == 0, checked.stderr
+        [split] = checked.json
+        assert split["n_failed"] == {"alone": 0, "batched": 0}, checked.stderr
+        assert split["largest_batch"] > 1
+
+    return check
 
 
 class FileServer(ThreadingHTTPServer):

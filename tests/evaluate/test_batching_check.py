@@ -94,6 +94,13 @@ def test_nano_answers_alike_alone_and_in_batches() -> None:
     assert (checked["n_different"], checked["largest_batch"]) == (0, 4)
 
 
+def test_the_command_fails_where_samples_do(task_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.create_model", lambda *_, **__: Leaking(leaks=False, breaks=True))
+    result = CliRunner().invoke(cli, [*COMMAND, str(task_file)], standalone_mode=False)
+    assert result.return_value == 3
+    assert "failed: 1 alone, 1 batched" in result.stdout
+
+
 def test_the_command_fails_where_answers_differ(task_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("models.create_model", lambda *_, **__: Leaking())
     result = CliRunner().invoke(cli, [*COMMAND, str(task_file)], standalone_mode=False)

@@ -117,6 +117,11 @@ def test_a_batch_gives_what_its_samples_give_alone(model_type: str, model_of: Ca
 
 
 @pytest.mark.parametrize("model_type", TYPES)
+def test_the_check_of_batching_passes(model_type: str, tiny: Tiny, passes_check_batching: Callable[..., None]) -> None:
+    passes_check_batching(f"audio-llm:{tiny(model_type)}", "--gen", "max_new_tokens=8")
+
+
+@pytest.mark.parametrize("model_type", TYPES)
 def test_another_clip_is_another_answer(model_type: str, model_of: Callable[[str], AudioLlm]) -> None:
     batch = [asked(number, 2.0, prompt="What is this?") for number in range(4)]
     assert len(set(texts(model_of(model_type), batch))) > 1

@@ -137,6 +137,15 @@ def test_a_batch_gives_what_its_samples_give_alone(
     batching_changes_nothing(loaded(make(kind)))
 
 
+@pytest.mark.filterwarnings("ignore:Support for mismatched key_padding_mask")
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
+@pytest.mark.parametrize("kind", CHECKPOINTS)
+def test_the_check_of_batching_passes(
+    make: Callable[[str], Path], passes_check_batching: Callable[..., None], kind: str
+) -> None:
+    passes_check_batching(f"ctc:{make(kind)}")
+
+
 @pytest.mark.parametrize("kind", ["wav2vec2 group", "wav2vec2 layer", "parakeet_ctc"])
 def test_answers_are_those_of_a_plain_loop(
     make: Callable[[str], Path], request_of: Callable[..., Request], ask: Callable[..., Any], kind: str

@@ -160,6 +160,13 @@ def test_a_batch_gives_what_its_samples_give_alone_and_is_greedy(
     batching_changes_nothing(model)
 
 
+@pytest.mark.parametrize("model_type", TYPES)
+def test_the_check_of_batching_passes(
+    make: Callable[[str], Path], passes_check_batching: Callable[..., None], model_type: str
+) -> None:
+    passes_check_batching(f"seq2seq:{make(model_type)}", "--model-arg", "tokens_per_second=20")
+
+
 def edit_config(folder: Path, name: str = "config.json", **changes: Any) -> Path:
     path = folder / name
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))

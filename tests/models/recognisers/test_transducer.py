@@ -78,6 +78,13 @@ def test_a_batch_gives_what_its_samples_give_alone(
 
 
 @pytest.mark.parametrize("model_type", TYPES)
+def test_the_check_of_batching_passes(
+    make: Callable[[str], Path], passes_check_batching: Callable[..., None], model_type: str
+) -> None:
+    passes_check_batching(f"transducer:{make(model_type)}")
+
+
+@pytest.mark.parametrize("model_type", TYPES)
 def test_answers_are_those_of_a_plain_loop(
     make: Callable[[str], Path], request_of: Callable[..., Request], ask: Callable[..., Any], model_type: str
 ) -> None:
