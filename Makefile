@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # CI runs the slow tests too.
 PYTEST_ARGS ?= $(if $(CI),,-m "not slow")
 
-.PHONY: help setup eval report regression samples train-nano test bench format clean
+.PHONY: help setup eval report regression samples train-nano test bench docs format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1  — /'
@@ -51,6 +51,9 @@ test: $(READY)  ## format, lint, types, tests: what CI runs
 
 bench: $(READY)  ## speed, side by side with what one would use instead
 	$(BIN)/python tests/bench.py
+
+docs: $(READY)  ## the documentation, in build/site
+	$(BIN)/mkdocs build --strict --quiet
 
 format: $(READY)  ## format and mend what can be mended by itself
 	$(BIN)/ruff format .
