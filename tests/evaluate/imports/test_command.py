@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from evaluate.cli import LOG_FORMATS
+from evaluate.commands.score import LOG_FORMATS
 from evaluate.imports import BUILTIN, registry
 
 Command = Callable[..., Any]

@@ -11,7 +11,7 @@ from huggingface_hub.repocard_data import model_index_to_eval_results
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evaluate.cli import EXPORTS
+from evaluate.commands.report import EXPORTS
 from evaluate.errors import RequestError, RunDamagedError
 from evaluate.lines import one_line
 from evaluate.report.cells import csv_cell
