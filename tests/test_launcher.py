@@ -24,6 +24,21 @@ def test_another_distribution_named_evaluate_is_one_line_and_exit_2(tmp_path: Pa
     assert "which is not Otoscope's" in line
 
 
+def test_files_of_the_other_one_among_ours_are_one_line_too(tmp_path: Path) -> None:
+    for folder in ("evaluate", "tasks", "models"):
+        (tmp_path / folder).symlink_to(Path(otoscope.__file__).parent / folder)
+    shutil.copy(Path(otoscope.__file__), tmp_path)
+    command = [sys.executable, str(tmp_path / "otoscope.py"), "--version"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "evaluate-0.4.6.dist-info").mkdir()
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert line.startswith(f"error: Hugging Face's package evaluate is installed into {tmp_path} too")
+
+
 def test_a_folder_of_that_name_where_one_stands_is_one_line_too(tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "__init__.py").touch()
