@@ -24,24 +24,19 @@ from pathlib import Path
 from typing import Any
 
 from evaluate.errors import MachineError, ModelLoadError, RequestError
-from evaluate.model import ModelAdapter
-from evaluate.task import Task
-from evaluate.types import GenerationOptions, Output, Request, Sample
+from evaluate.types import GenerationOptions, Output, Request
 from models.checkpoint import Checkpoint, check_dtype, resolve_device
 from models.conventions import family_of
+from models.whisper_shared import MULTILINGUAL_VOCABULARY, AnyWhisper, WhisperFacts
 
-SAMPLE_RATE_HZ = 16_000
-WINDOW_S = 30.0
-WINDOW_FRAMES = int(WINDOW_S * SAMPLE_RATE_HZ)
 MAX_LENGTH = 448  # of prompt and answer together, as faster-whisper has it for every size
 COMPUTE_TYPES = (
     *("float32", "float16", "bfloat16", "int16"),
     *("int8", "int8_float32", "int8_float16", "int8_bfloat16"),
 )
-MULTILINGUAL_VOCABULARY = 51_865  # tokens, or more; English-only ones have one less
 
 
-class FasterWhisper(ModelAdapter):
+class FasterWhisper(AnyWhisper):
     """A Whisper checkpoint in CTranslate2's format.
 
     Args:
@@ -54,7 +49,6 @@ class FasterWhisper(ModelAdapter):
     """
 
     neutral_settings = frozenset({"cpu_threads"})
-    sample_rate_hz = SAMPLE_RATE_HZ
     idle_options = frozenset({"temperature", "top_p", "min_new_tokens"})  # it draws from no seed, and knows no least
 
     def __init__(
@@ -171,6 +165,9 @@ class FasterWhisper(ModelAdapter):
     # What it can be asked.
 
     @cached_property
+    def _facts(self) -> WhisperFacts:
+        return WhisperFacts(self._is_multilingual(), self._languages(), MAX_LENGTH)
+
     def _is_multilingual(self) -> bool:
         lists = [path for name in ("vocabulary.json", "vocabulary.txt") if (path := self._folder / name).is_file()]
         if not lists:
@@ -182,9 +179,7 @@ class FasterWhisper(ModelAdapter):
             raise ModelLoadError(f"{lists[0]}: not valid JSON ({error}); get the checkpoint again") from error
         return size >= MULTILINGUAL_VOCABULARY
 
-    @cached_property
     def _languages(self) -> frozenset[str]:
-        """Languages that there is a token for; empty: not said."""
         file = self._folder / "tokenizer.json"
         try:
             added = json.loads(file.read_text(encoding="utf-8"))["added_tokens"] if file.is_file() else []
@@ -192,27 +187,6 @@ class FasterWhisper(ModelAdapter):
         except (ValueError, KeyError, TypeError) as error:
             raise ModelLoadError(f"{file}: not a tokenizer ({error}); get the checkpoint again") from error
         return frozenset(token[2:-2] for token in tokens if 6 <= len(token) <= 7 and token.startswith("<|"))
-
-    def refusal(self, task: Task, asked: Sequence[Sample]) -> str | None:
-        if task.kind != "asr":
-            return f"a Whisper checkpoint transcribes, it does not do {task.kind}"
-        for sample in asked:
-            if len(sample.audio) != 1:
-                return f"it hears one clip, sample {sample.id!r} has {len(sample.audio)}"
-        return next(filter(None, map(self._language_refusal, sorted({sample.language for sample in asked}))), None)
-
-    def _language_refusal(self, language: str) -> str | None:
-        if not self._is_multilingual:
-            return None if language == "en" else f"the checkpoint is English-only, the speech is in {language!r}"
-        if not language:
-            return "no language is named, and Whisper is always told it; add `language` to the task or the manifest"
-        if self._languages and language not in self._languages:
-            return f"the checkpoint has no language token for {language!r}"
-        return None
-
-    def shown_prompt(self, sample: Sample) -> str:
-        told = f"<|{sample.language}|><|transcribe|>" if self._is_multilingual else ""
-        return f"<|startoftranscript|>{told}<|notimestamps|>"  # over 30 s without the last one
 
     # Answering.
 
@@ -233,16 +207,8 @@ class FasterWhisper(ModelAdapter):
             reason = " ".join(str(error).split())[:300]
             raise ModelLoadError(f"{self._where}: the checkpoint does not load ({reason})") from error
 
-    def padded_seconds(self, duration_s: float) -> float:
-        return max(duration_s, WINDOW_S)  # every clip is padded to a whole window
-
     def generate(self, batch: Sequence[Request], options: GenerationOptions) -> Iterator[Output]:
-        short = [request for request in batch if request.waveforms[0].size <= WINDOW_FRAMES]
-        if short:
-            yield from self._transcribe_short(short, options)
-        for request in batch:
-            if request.waveforms[0].size > WINDOW_FRAMES:
-                yield self._transcribe_long(request, options)
+        return self._transcribe(batch, options)
 
     def _transcribe_short(self, batch: Sequence[Request], options: GenerationOptions) -> Iterator[Output]:
         import ctranslate2
@@ -267,7 +233,7 @@ class FasterWhisper(ModelAdapter):
             yield Output(request.sample.id, text=tokenizer.decode(tokens), truncated=len(tokens) >= limit)
 
     def _transcribe_long(self, request: Request, options: GenerationOptions) -> Output:
-        prompt_length = 3 if self._is_multilingual else 1  # "no timestamps" is left out
+        prompt_length = self._facts.prompt_length - 1  # "no timestamps" is left out
         limit = self._limit(options, prompt_length)
         segments, _ = self._model.transcribe(
             request.waveforms[0],
@@ -289,13 +255,13 @@ class FasterWhisper(ModelAdapter):
         return Output(request.sample.id, text="".join(texts), truncated=is_cut)
 
     def token_limit(self, options: GenerationOptions) -> int:
-        return self._limit(options, 4 if self._is_multilingual else 2)
+        return self._limit(options, self._facts.prompt_length)
 
     def _tokenizer(self, request: Request) -> Any:
         from faster_whisper.tokenizer import Tokenizer
 
         return Tokenizer(
-            self._model.hf_tokenizer, self._is_multilingual, task="transcribe", language=request.sample.language
+            self._model.hf_tokenizer, self._facts.is_multilingual, task="transcribe", language=request.sample.language
         )
 
     def _limit(self, options: GenerationOptions, prompt_length: int) -> int:

@@ -10,71 +10,38 @@ Source: Radford et al. 2022, "Robust Speech Recognition via Large-Scale Weak Sup
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from evaluate.task import Task
-from evaluate.types import GenerationOptions, Output, Request, Sample
+from evaluate.types import GenerationOptions, Output, Request
 from models.pretrained import Pretrained, search_settings
-
-WINDOW_S = 30.0
-SAMPLE_RATE_HZ = 16_000
-WINDOW_FRAMES = int(WINDOW_S * SAMPLE_RATE_HZ)
+from models.whisper_shared import MULTILINGUAL_VOCABULARY, SAMPLE_RATE_HZ, AnyWhisper, WhisperFacts
 
 
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    """What a checkpoint's configuration says of it."""
-
-    is_multilingual: bool
-    languages: frozenset[str]  # that it has a token for; empty: not said
-    max_length: int  # tokens of prompt and answer
-
-
-class Whisper(Pretrained):
+class Whisper(AnyWhisper, Pretrained):
     """A Whisper checkpoint."""
 
     family = "whisper"
-    sample_rate_hz = SAMPLE_RATE_HZ
 
     def accepts(self, model_type: str) -> bool:
         return model_type == "whisper"
 
     @cached_property
-    def _facts(self) -> "_Facts":
+    def _facts(self) -> WhisperFacts:
         """What the checkpoint's configuration says."""
         self._check_type()
         config = self._config
         generation = self._checkpoint.read_config("generation_config.json")
-        return _Facts(
+        return WhisperFacts(
             # Older conversions lack the flag; English-only vocabularies are one token shorter.
-            is_multilingual=bool(generation.get("is_multilingual", config.get("vocab_size", 51865) >= 51865)),
+            is_multilingual=bool(
+                generation.get(
+                    "is_multilingual", config.get("vocab_size", MULTILINGUAL_VOCABULARY) >= MULTILINGUAL_VOCABULARY
+                )
+            ),
             languages=frozenset(token.strip("<|>") for token in generation.get("lang_to_id", {})),
             max_length=int(generation.get("max_length") or config.get("max_target_positions") or 448),
         )
-
-    def refusal(self, task: Task, asked: Sequence[Sample]) -> str | None:
-        if task.kind != "asr":
-            return f"a Whisper checkpoint transcribes, it does not do {task.kind}"
-        for sample in asked:
-            if len(sample.audio) != 1:
-                return f"it hears one clip, sample {sample.id!r} has {len(sample.audio)}"
-        languages = sorted({sample.language for sample in asked})  # a manifest's lines may each name their own
-        return next(filter(None, map(self._language_refusal, languages)), None)
-
-    def shown_prompt(self, sample: Sample) -> str:
-        told = f"<|{sample.language}|><|transcribe|>" if self._facts.is_multilingual else ""
-        return f"<|startoftranscript|>{told}<|notimestamps|>"  # from 30 s on without the last one
-
-    def _language_refusal(self, language: str) -> str | None:
-        if not self._facts.is_multilingual:
-            return None if language == "en" else f"the checkpoint is English-only, the speech is in {language!r}"
-        if not language:
-            return "no language is named, and Whisper is always told it; add `language` to the task or the manifest"
-        if self._facts.languages and language not in self._facts.languages:
-            return f"the checkpoint has no language token for {language!r}"
-        return None
 
     def load(self) -> None:
         from transformers import WhisperForConditionalGeneration, WhisperProcessor
@@ -82,19 +49,11 @@ class Whisper(Pretrained):
         self._load(WhisperForConditionalGeneration, WhisperProcessor)
 
     def token_limit(self, options: GenerationOptions) -> int:
-        room = self._room_for_new_tokens()
+        room = self._facts.max_length - self._facts.prompt_length
         return min(options.max_new_tokens or room, room)
 
-    def padded_seconds(self, duration_s: float) -> float:
-        return max(duration_s, WINDOW_S)  # every clip is padded to a whole window
-
     def _answer(self, batch: Sequence[Request], options: GenerationOptions) -> Iterator[Output]:
-        short = [request for request in batch if request.waveforms[0].size <= WINDOW_FRAMES]
-        if short:
-            yield from self._transcribe_short(short, options)
-        for request in batch:
-            if request.waveforms[0].size > WINDOW_FRAMES:
-                yield from self._transcribe_long(request, options)
+        return self._transcribe(batch, options)
 
     def _transcribe_short(self, batch: Sequence[Request], options: GenerationOptions) -> Iterator[Output]:
         features = self._processor.feature_extractor(
@@ -112,7 +71,7 @@ class Whisper(Pretrained):
             text = self._processor.decode(row, skip_special_tokens=True)
             yield Output(request.sample.id, text=text, truncated=num_new >= limit)
 
-    def _transcribe_long(self, request: Request, options: GenerationOptions) -> Iterator[Output]:
+    def _transcribe_long(self, request: Request, options: GenerationOptions) -> Output:
         inputs = self._processor.feature_extractor(
             request.waveforms[0],
             sampling_rate=SAMPLE_RATE_HZ,
@@ -133,7 +92,7 @@ class Whisper(Pretrained):
         text = self._processor.decode(answer["sequences"][0], skip_special_tokens=True)
         limit = self.token_limit(options)
         is_cut = any(len(segment["result"]) >= limit for segment in answer["segments"][0])  # of the segment's window
-        yield Output(request.sample.id, text=text, truncated=is_cut)
+        return Output(request.sample.id, text=text, truncated=is_cut)
 
     def _prompt(self, batch: Sequence[Request]) -> dict[str, Any]:
         """Return languages and task; an English-only checkpoint refuses to be told either."""
@@ -144,8 +103,3 @@ class Whisper(Pretrained):
     def _limit(self, options: GenerationOptions) -> dict[str, int]:
         """Return the token limit, no larger than what the decoder has positions for; by default the checkpoint's."""
         return {} if options.max_new_tokens is None else {"max_new_tokens": self.token_limit(options)}
-
-    def _room_for_new_tokens(self) -> int:
-        # Start, language, task and "no timestamps" stand before the first new token; English-only has two of them.
-        prompt_length = 4 if self._facts.is_multilingual else 2
-        return self._facts.max_length - prompt_length
