@@ -38,7 +38,13 @@ EXPORTS = ("model-index", "open-asr", "lm-eval")  # named here: what writes them
 
 def notice(line: str) -> None:
     """Tell people something, on stderr."""
-    click.echo(one_line(line), err=True)
+    click.echo(one_line(_without_secrets(line)), err=True)
+
+
+def _without_secrets(text: str) -> str:
+    from evaluate.results import hide_secrets
+
+    return hide_secrets(text)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -65,13 +71,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"{where}{error.strerror or error}; mend it and run the same command again", OtoscopeError.exit_code
         )
     except Exception as error:  # a bug: whoever mends it needs the traceback, CI needs a status that says so
-        traceback.print_exc()
+        click.echo(_without_secrets(traceback.format_exc()), err=True, nl=False)
         status = _fail(f"internal error ({type(error).__name__}: {error}); please report it", OtoscopeError.exit_code)
     sys.exit(status if isinstance(status, int) else 0)
 
 
 def _fail(message: str, status: int) -> int:
-    click.echo(f"error: {one_line(message)}", err=True)
+    click.echo(f"error: {one_line(_without_secrets(message))}", err=True)
     return status
 
 

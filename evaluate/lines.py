@@ -7,6 +7,15 @@ MAX_CHARACTERS = 2_000
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
+# What JSON may hold as it is though a terminal obeys it, or some readers of lines end one there.
+_OBEYED = re.compile(r"[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def escape_obeyed(json_text: str) -> str:
+    """Return JSON of the same value that can be shown in a terminal, and read by programs that split it into lines."""
+    return _OBEYED.sub(lambda match: f"\\u{ord(match[0]):04x}", json_text)
+
+
 def one_line(text: str) -> str:
     """Return a text as one line without control characters, cut where it is too long to be read."""
     line = _CONTROLS.sub("�", " ".join(text.split()))

@@ -21,7 +21,7 @@ def csv_cell(value: Any) -> Any:
     """Return a cell that a spreadsheet does not run as a formula, and a terminal does not obey."""
     if isinstance(value, str):
         value = _COMMANDS.sub("\ufffd", value)
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def escape_latex(text: str) -> str:
@@ -31,6 +31,7 @@ def escape_latex(text: str) -> str:
 
 
 _COMMANDS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # controls, but for tabs and ends of lines
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # the wide ones count where input is Japanese
 _LATEX = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
     "\\": r"\textbackslash{}",
