@@ -184,7 +184,8 @@ def test_latex_of_hostile_names_is_set_and_runs_nothing(report: Path, tmp_path: 
     shutil.copy(report / "leaderboard.tex", tmp_path)
     (tmp_path / "paper.tex").write_text(
         "\\documentclass{article}\\usepackage{booktabs}"
-        "\\DeclareUnicodeCharacter{FFFD}{?}\\DeclareUnicodeCharacter{FF1D}{=}\\begin{document}\\input{leaderboard}\\end{document}"
+        "\\DeclareUnicodeCharacter{FFFD}{?}\\DeclareUnicodeCharacter{FF1D}{=}"
+        "\\newenvironment{adjustbox}[1]{}{}\\begin{document}\\input{leaderboard}\\end{document}"
     )
     done = subprocess.run(
         ["pdflatex", "-shell-escape", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"],
