@@ -19,10 +19,15 @@ from models import create_model
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [path for folder in ("evaluate", "models", "tasks") for path in sorted((ROOT / folder).rglob("*.py"))]
-# What is unpickled comes from this very program, over a pipe to a child of its own or through Ray.
-OWN_PICKLES = {"evaluate/remote.py", "evaluate/processes.py", "evaluate/ray_engine.py"}
-# A Python file that the user named as task or model.
-OWN_CODE = {"evaluate/python_file.py": "exec_module", "evaluate/registry.py": "import_module"}
+# What these call, and why it is theirs to call.
+ALLOWED = {
+    ("evaluate/remote.py", "pickle.loads"),  # of this very program: over a pipe to a child of its own, or through Ray
+    ("evaluate/processes.py", "pickle.loads"),
+    ("evaluate/ray_engine.py", "pickle.loads"),
+    ("evaluate/python_file.py", "spec.loader.exec_module"),  # a Python file that the user named as task or model
+    ("evaluate/registry.py", "importlib.import_module"),  # of a table in the sources, or of an installed package
+    ("evaluate/data/sevenzip.py", "opened.extractall"),  # into files of our own writer, names checked before
+}
 FORBIDDEN = {
     *("eval", "exec", "compile", "__import__", "os.system", "os.popen", "os.execv", "os.spawnl", "pty.spawn"),
     *("subprocess.getoutput", "subprocess.getstatusoutput", "commands.getoutput"),
@@ -32,7 +37,7 @@ FORBIDDEN = {
     *("importlib.import_module", "runpy.run_path", "shutil.unpack_archive", "tempfile.mktemp"),
     *("ssl._create_unverified_context", "Markup.format"),
 }
-FORBIDDEN_METHODS = {"exec_module", "extractall", "from_pretrained"}
+FORBIDDEN_METHODS = {"exec_module", "extractall"}
 FORBIDDEN_VALUES = {
     ("shell", True),
     ("trust_remote_code", True),
@@ -59,24 +64,20 @@ def faults(source: str, name: str) -> Iterator[str]:
         method = called.rpartition(".")[2]
         given = {one.arg: one.value.value for one in node.keywords if isinstance(one.value, ast.Constant)}
         where = f"{name}:{node.lineno}: {called}"
+        if (called in FORBIDDEN or method in FORBIDDEN_METHODS) and (name, called) not in ALLOWED:
+            yield where
+        spread = [ast.unparse(one.value) for one in node.keywords if one.arg is None]
         if (
-            called in FORBIDDEN
-            and not (called == "pickle.loads" and name in OWN_PICKLES)
-            and method != OWN_CODE.get(name)
+            method == "from_pretrained"
+            and called not in OURS
+            and not {"trust_remote_code", "common"} & {*given, *spread}
         ):
-            yield where
-        if method in FORBIDDEN_METHODS - {"from_pretrained"} and method != OWN_CODE.get(name) and name != SEVENZIP:
-            yield where
-        if method == "from_pretrained" and called not in OURS and not {"trust_remote_code"} & {*given}:
-            spread = [ast.unparse(one.value) for one in node.keywords if one.arg is None]
-            if "common" not in spread:
-                yield f"{where} without trust_remote_code=False"
+            yield f"{where} without trust_remote_code=False"
         if called == "torch.load" and given.get("weights_only") is not True:
             yield f"{where} without weights_only=True"
         yield from (f"{where} with {key}={value}" for key, value in given.items() if (key, value) in FORBIDDEN_VALUES)
 
 
-SEVENZIP = "evaluate/data/sevenzip.py"  # its names are checked before, and its files opened by our own writer
 OURS = {"QwenAudio.from_pretrained"}
 
 
