@@ -3,6 +3,8 @@
 import importlib.util
 import json
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -140,3 +142,18 @@ def test_very_many_garbled_files_are_read_or_refused(name: str, seeds: dict[str,
 @thorough
 def test_very_many_values_in_any_field_are_read_or_refused(name: str, data: st.DataObject) -> None:
     read(name, data.draw(altered(readers.GOOD_LINES[name])))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", readers.READERS)
+def test_inputs_that_are_led_by_coverage_are_read_or_refused(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("atheris", reason="Atheris is not installed: pip install atheris")
+    done = subprocess.run(
+        [sys.executable, str(HERE / "guided.py"), name, "-max_total_time=20"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(HERE.parents[1])},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
