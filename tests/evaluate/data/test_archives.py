@@ -147,6 +147,14 @@ def test_a_name_that_is_no_utf_8_is_refused(tmp_path: Path, out: Path) -> None:
         unpack([tmp_path / "x.tar"], out, max_bytes=FAR)
 
 
+def test_a_member_without_a_name_is_refused(tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched, zipfile.ZipFile(tmp_path / "x.zip", "w") as opened:
+        patched.setattr(zipfile.ZipInfo, "is_dir", lambda member: False)  # which fails for it
+        opened.writestr(zipfile.ZipInfo(""), b"x")
+    with pytest.raises(ArchiveError, match="member '' has an empty name"):
+        unpack([tmp_path / "x.zip"], out, max_bytes=FAR)
+
+
 def special(kind: bytes, name: str = "special", linkname: str = "") -> tuple[tarfile.TarInfo, bytes]:
     member = tarfile.TarInfo(name)
     member.type, member.linkname = kind, linkname
