@@ -64,7 +64,9 @@ def inspect_audio(path: Path) -> AudioInfo:
             raise AudioDecodeError(f"{path}: the file has 0 bytes; copy it again from the corpus")
         container = container_format(path)
     except OSError as error:
-        raise AudioDecodeError(f"{path}: cannot be read ({error.strerror}); may this user read it?") from error
+        raise AudioDecodeError(
+            f"{path}: cannot be read ({error.strerror}), expected a file that this user may read"
+        ) from error
     return _checked(path, AudioInfo(*inspect_track(path, container)) if container else _sound_file_info(path))
 
 

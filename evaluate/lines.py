@@ -5,8 +5,6 @@ import re
 MAX_CHARACTERS = 2_000
 # C0 and C1 controls, what turns the direction of writing round, and lone surrogates, which have no UTF-8 form.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
 # What JSON may hold as it is though a terminal obeys it, or some readers of lines end one there.
 _OBEYED = re.compile(r"[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 

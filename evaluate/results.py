@@ -320,9 +320,9 @@ def hide_secrets(text: str) -> str:
 
     What a library raises may quote them, and ends in logs and on screens.
     """
-    for name, value in os.environ.items():
-        if is_secret(name) and len(value) >= _MIN_SECRET:
-            text = text.replace(value, _HIDDEN)
+    secrets = [value for name, value in os.environ.items() if is_secret(name) and len(value) >= _MIN_SECRET]
+    for secret in sorted(secrets, key=len, reverse=True):  # one may begin with another
+        text = text.replace(secret, _HIDDEN)
     return redact_url(text)
 
 

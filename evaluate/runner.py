@@ -371,7 +371,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def _failure(error: BaseException) -> Failure:
-    return Failure(type(error).__name__, hide_secrets(" ".join(str(error).split())) or "no message")
+    return Failure(type(error).__name__, " ".join(hide_secrets(str(error)).split()) or "no message")
 
 
 def _asked(left: dict[str, _Decoded], output: Output, batch: Sequence[_Decoded]) -> _Decoded:
