@@ -37,7 +37,7 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
     max_leaves=6,
 )
-quick = settings(max_examples=40, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=100, suppress_health_check=list(HealthCheck))
 thorough = settings(max_examples=ANY_EXAMPLES, suppress_health_check=list(HealthCheck))
 
 
@@ -93,7 +93,7 @@ def altered(draw: st.DrawFn, lines: list[dict[str, Any]]) -> bytes:
             if not at:
                 break
         else:
-            at[key] = draw(VALUES)
+            at[key] = draw(NUMBERS | VALUES)  # numbers often: most faults are in fields that hold some
         lines = [line for line in lines if line]
         if not lines:
             break
