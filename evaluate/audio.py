@@ -54,14 +54,19 @@ def inspect_audio(path: Path) -> AudioInfo:
     """Read a file's header; a container whose length only decoding tells is decoded, see `evaluate.containers`.
 
     Raises:
-        AudioDecodeError: There is no such file, it is no audio file, or its header is impossible.
+        AudioDecodeError: There is no such file, it may not be read, it is no audio file, or its header is impossible.
     """
-    if not path.is_file():
-        found = "a folder" if path.is_dir() else "not a regular file" if path.exists() else "no file"
-        raise AudioDecodeError(f"{path}: {found}, expected an audio file")
-    if path.stat().st_size == 0:
-        raise AudioDecodeError(f"{path}: the file has 0 bytes; copy it again from the corpus")
-    container = container_format(path)
+    try:
+        if not path.is_file():  # a pipe would be waited for
+            found = "a folder" if path.is_dir() else "not a regular file" if path.exists() else "no file"
+            raise AudioDecodeError(f"{path}: {found}, expected an audio file")
+        if path.stat().st_size == 0:
+            raise AudioDecodeError(f"{path}: the file has 0 bytes; copy it again from the corpus")
+        container = container_format(path)
+    except OSError as error:
+        raise AudioDecodeError(
+            f"{path}: cannot be read ({error.strerror}), expected a file that this user may read"
+        ) from error
     return _checked(path, AudioInfo(*inspect_track(path, container)) if container else _sound_file_info(path))
 
 

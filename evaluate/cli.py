@@ -17,9 +17,8 @@ from evaluate.commands.eval import check_batching_command, eval_command
 from evaluate.commands.regression import regression_command
 from evaluate.commands.report import compare_command, report_command, view_command
 from evaluate.commands.score import score_command
-from evaluate.commands.shared import notice
+from evaluate.commands.shared import notice, without_known_secrets
 from evaluate.errors import OtoscopeError, RequestError
-from evaluate.lines import one_line
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -49,13 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"{where}{error.strerror or error}; mend it and run the same command again", OtoscopeError.exit_code
         )
     except Exception as error:  # a bug: whoever mends it needs the traceback, CI needs a status that says so
-        traceback.print_exc()
+        click.echo(without_known_secrets(traceback.format_exc()), err=True, nl=False)
         status = _fail(f"internal error ({type(error).__name__}: {error}); please report it", OtoscopeError.exit_code)
     sys.exit(status if isinstance(status, int) else 0)
 
 
 def _fail(message: str, status: int) -> int:
-    click.echo(f"error: {one_line(message)}", err=True)
+    notice(f"error: {message}")
     return status
 
 

@@ -63,7 +63,7 @@ def _names_its_length(path: Path) -> bool:
     """Whether an MP3's first frame holds a tag with the number of frames; a file that begins otherwise passes."""
     with path.open("rb") as file:
         head = file.read(10)
-        if head[:3] == b"ID3":  # the size of what stands before the first frame: four times seven bits
+        if head[:3] == b"ID3" and len(head) == 10:  # it ends with the size of what follows: four times seven bits
             file.seek(10 + sum(byte << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True)))
         else:
             file.seek(0)

@@ -10,6 +10,8 @@ from typing import Any
 
 from evaluate.errors import ManifestError
 
+_LARGEST_S = 1e9  # thirty years; what is beyond, infinite or no number is no time in a recording
+
 
 def read_jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each line's place, `file:line`, and its object; empty lines are passed over.
@@ -88,7 +90,7 @@ def seconds_field(where: str, record: Mapping[str, Any], key: str, *, minimum: f
     value = record.get(key)
     if value is None:
         return None
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST_S
     if not is_number or not (value >= minimum if minimum is not None else value > 0):
         bound = f">= {minimum:g}" if minimum is not None else "> 0"
         raise ManifestError(f"{where}: sample {record.get('id')!r}: {key} is {shown(value)}, expected {bound}")

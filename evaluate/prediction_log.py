@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
+from evaluate.lines import escape_obeyed
 from evaluate.types import Prediction
 
 _SYNC_EVERY_S = 1.0  # a killed process loses nothing that was flushed; a power cut at most this much
@@ -32,7 +33,7 @@ class LogIndex:
 def encode_line(record: object) -> bytes:
     """Return a record as one line of JSON, readable as text where Unicode allows it."""
     try:
-        return json.dumps(record, ensure_ascii=False).encode() + b"\n"
+        return escape_obeyed(json.dumps(record, ensure_ascii=False)).encode() + b"\n"
     except UnicodeEncodeError:  # a lone surrogate has no UTF-8 form
         return json.dumps(record).encode() + b"\n"
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from evaluate import __version__
 from evaluate.errors import RunDamagedError, RunLockedError
-from evaluate.lines import one_line
+from evaluate.lines import escape_obeyed, one_line
 from evaluate.scores_schema import complete_scores
 from evaluate.types import Sample
 
@@ -41,6 +41,7 @@ _URL_PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
 _URL_SETTING = re.compile(r"(?<=[?&])([^=&\s]+)=([^&\s]*)")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")  # of the environment; what else stands there may be the key itself
 _HIDDEN = "***"
+_MIN_SECRET = 12  # characters; what is shorter may be a word, like "EMPTY"
 _MAX_SLUG = 100
 _BLOCK_BYTES = 4096
 
@@ -167,8 +168,7 @@ def write_json(path: Path, document: Any) -> None:
     """Write a JSON file whole or not at all."""
     temporary = path.with_name(path.name + ".tmp")
     with temporary.open("w", encoding="utf-8", errors="backslashreplace") as file:
-        json.dump(document, file, ensure_ascii=False, indent=2, allow_nan=False)
-        file.write("\n")
+        file.write(escape_obeyed(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)) + "\n")
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
@@ -313,6 +313,17 @@ def redact_url(text: str) -> str:
     """Return a text with user, password and secret settings of the URLs in it hidden."""
     text = _URL_PASSWORD.sub(f"{_HIDDEN}@", text)
     return _URL_SETTING.sub(lambda match: f"{match[1]}={_HIDDEN}" if is_secret(match[1]) else match[0], text)
+
+
+def hide_secrets(text: str) -> str:
+    """Return a text without the secrets that are known here: variables of the environment named as such, and in URLs.
+
+    What a library raises may quote them, and ends in logs and on screens.
+    """
+    secrets = [value for name, value in os.environ.items() if is_secret(name) and len(value) >= _MIN_SECRET]
+    for secret in sorted(secrets, key=len, reverse=True):  # one may begin with another
+        text = text.replace(secret, _HIDDEN)
+    return redact_url(text)
 
 
 def without_secrets(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,9 +21,11 @@ from evaluate.decoding import read_request
 from evaluate.errors import ClipRejectedError, MachineError, ModelOutputError
 from evaluate.model import ModelAdapter
 from evaluate.prediction_log import LogWriter
+from evaluate.results import hide_secrets
 from evaluate.types import Failure, GenerationOptions, Output, Prediction, Request, Sample
 
 ROUNDING_S = 0.01  # a resampler's; less than a frame of features
+RUN_ON_S = 1.0  # decoded beyond what a model hears: no value within it then depends on where a resampler ended
 BATCHES_AHEAD = 2  # decoded for each copy of the model while it works on the one before; bounds memory
 
 
@@ -182,10 +184,17 @@ class Runner:
         return measured
 
     def _as_heard(self, part: Part, headers: Sequence[AudioInfo]) -> Part:
-        """Return a part marked as truncated, where the model itself cuts a clip of it."""
-        longest_s = max(map(span_seconds, part.sample.audio, headers), default=0.0)
-        is_cut = self._model.heard_s is not None and longest_s > self._model.heard_s + ROUNDING_S
-        return replace(part, changes=(*part.changes, "truncated")) if is_cut else part
+        """Return a part marked as truncated, where the model itself cuts a clip of it.
+
+        Of such clips little more is decoded than is heard, as a recording of hours takes gigabytes of memory.
+        """
+        heard_s = self._model.heard_s
+        spans = [(ref, span_seconds(ref, info)) for ref, info in zip(part.sample.audio, headers, strict=True)]
+        if heard_s is None or all(length_s <= heard_s + ROUNDING_S for _, length_s in spans):
+            return part
+        decoded_s = heard_s + RUN_ON_S
+        audio = tuple(replace(ref, duration_s=decoded_s) if length_s > decoded_s else ref for ref, length_s in spans)
+        return replace(part, sample=replace(part.sample, audio=audio), changes=(*part.changes, "truncated"))
 
     def _decoded_batches(self, pool: ThreadPoolExecutor, planner: BatchPlanner[Part]) -> Iterator[list[_Decoded]]:
         """Yield batches ready for the model, a few of them decoded ahead; what does not decode has failed."""
@@ -362,7 +371,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def _failure(error: BaseException) -> Failure:
-    return Failure(type(error).__name__, " ".join(str(error).split()) or "no message")
+    return Failure(type(error).__name__, " ".join(hide_secrets(str(error)).split()) or "no message")
 
 
 def _asked(left: dict[str, _Decoded], output: Output, batch: Sequence[_Decoded]) -> _Decoded:

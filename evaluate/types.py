@@ -17,6 +17,7 @@ Rows: TypeAlias = "NDArray[np.float64]"  # what was counted, one row per sample:
 SPACELESS = frozenset({"zh", "yue", "ja", "th", "lo", "km", "my"})  # languages written without spaces between words
 SAMPLE_SPLIT = "sample"  # the clips that come with the project; no benchmark figure is made of them
 KINDS = ("asr", "translation", "captioning", "classification", "question-answering", "timestamps", "chat")
+_LARGEST = 1e15  # beyond, a number is no time, cost or count of anything
 
 
 def primary_subtag(language: str) -> str:
@@ -129,6 +130,8 @@ class Output:
     def __post_init__(self) -> None:
         if (self.text is None) == (self.error is None):
             raise ValueError(f"output of sample {self.sample_id!r} must have either text or an error")
+        if not all(map(_is_number, self.usage.values())):
+            raise ValueError(f"output of sample {self.sample_id!r} has usage {dict(self.usage)}, expected numbers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +181,18 @@ class Prediction:
             KeyError, TypeError: The record lacks a field, or a field has another type.
         """
         error, hypothesis, groups = record["error"], record["hypothesis"], record.get("groups", {})
+        prompt, truncated = record.get("prompt", ""), record.get("truncated")
+        times_s = record["audio_seconds"], record["latency_seconds"]
         clips, spans = record.get("clips") or [], record.get("spans") or []
         usage, details = record.get("usage") or {}, record.get("details") or {}
-        if not isinstance(record["id"], str) or not isinstance(hypothesis, str | None):
-            raise TypeError("id must be a string, hypothesis a string or null")
+        if not _are_strings([record["id"], prompt]) or not isinstance(hypothesis, str | None):
+            raise TypeError("id and prompt must be strings, hypothesis a string or null")
         if (hypothesis is None) == (error is None):
             raise TypeError("exactly one of hypothesis and error must be null")
+        if error is not None and not _are_strings([error["type"], error["message"]]):
+            raise TypeError("type and message of an error must be strings")
+        if not isinstance(truncated, bool | None) or not all(one is None or _is_number(one) for one in times_s):
+            raise TypeError("truncated must be true, false or null, times numbers or null")
         audio = record.get("audio") or []
         if not _are_strings(record["references"]) or not record["references"] or not _are_strings(audio):
             raise TypeError("references and audio must be lists of strings, references not empty")
@@ -191,7 +200,7 @@ class Prediction:
             raise TypeError("groups must be an object of strings")
         if not _are_strings(clips):
             raise TypeError("clips must be a list of strings")
-        if not isinstance(usage, dict) or not all(isinstance(value, int | float) for value in usage.values()):
+        if not isinstance(usage, dict) or not all(map(_is_number, usage.values())):
             raise TypeError("usage must be an object of numbers")
         if not isinstance(details, dict) or not _are_strings(list(details.values())):
             raise TypeError("details must be an object of strings")
@@ -202,10 +211,10 @@ class Prediction:
             hypothesis=hypothesis,
             error=None if error is None else Failure(error["type"], error["message"]),
             references=tuple(record["references"]),
-            audio_seconds=record["audio_seconds"],
-            latency_seconds=record["latency_seconds"],
-            truncated=record.get("truncated"),
-            prompt=record.get("prompt", ""),
+            audio_seconds=times_s[0],
+            latency_seconds=times_s[1],
+            truncated=truncated,
+            prompt=prompt,
             groups=groups,
             audio=tuple(audio),
             spans=tuple((start_s, duration_s) for start_s, duration_s in spans),
@@ -219,7 +228,12 @@ def _is_span(value: Any) -> bool:
     if not isinstance(value, list) or len(value) != 2:
         return False
     start_s, duration_s = value
-    return isinstance(start_s, int | float) and isinstance(duration_s, int | float | None)
+    return _is_number(start_s) and (duration_s is None or _is_number(duration_s))
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a value is one that can be added up: no NaN, no infinity, no integer beyond all floats."""
+    return isinstance(value, int | float) and abs(value) <= _LARGEST
 
 
 def _are_strings(value: Any) -> bool:

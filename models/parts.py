@@ -17,12 +17,13 @@ class FrontEndAndTokenizer:
 
     @classmethod
     def from_pretrained(
-        cls, where: str, *, revision: str = "main", **tokenizer_settings: Any
+        cls, where: str, *, revision: str = "main", trust_remote_code: bool = False, **tokenizer_settings: Any
     ) -> "FrontEndAndTokenizer":
         """Load both from a folder or the hub."""
         from transformers import AutoFeatureExtractor, AutoTokenizer
 
+        common = {"revision": revision, "trust_remote_code": trust_remote_code}
         return cls(
-            AutoFeatureExtractor.from_pretrained(where, revision=revision),
-            AutoTokenizer.from_pretrained(where, revision=revision, **tokenizer_settings),
+            AutoFeatureExtractor.from_pretrained(where, **common),
+            AutoTokenizer.from_pretrained(where, **common, **tokenizer_settings),
         )

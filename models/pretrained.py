@@ -153,7 +153,8 @@ class Pretrained(ModelAdapter):
         if not self._checkpoint.folder:
             settings["revision"] = self._checkpoint.revision
         try:
-            return part_class.from_pretrained(where, **settings)
+            # Said, since transformers would otherwise ask at the terminal whether to run the code of a checkpoint.
+            return part_class.from_pretrained(where, trust_remote_code=False, **settings)
         except Exception as error:  # transformers raises whatever its parts raise
             raise ModelLoadError(f"{where}: the checkpoint does not load ({reason_of(error)})") from error
 

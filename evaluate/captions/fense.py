@@ -183,7 +183,11 @@ class SentenceSimilarity:
         quieten_transformers()
         try:
             model, report = AutoModel.from_pretrained(
-                self.folder, dtype=torch.float32, local_files_only=True, output_loading_info=True
+                self.folder,
+                dtype=torch.float32,
+                local_files_only=True,
+                output_loading_info=True,
+                trust_remote_code=False,
             )
         except Exception as error:  # transformers raises whatever its parts raise
             raise unloadable(self.folder, error) from error
@@ -268,7 +272,7 @@ class FluencyErrorDetector:
         quieten_transformers()
         weights, encoder_name = self._read_checkpoint()
         try:
-            config = AutoConfig.from_pretrained(self.folder, local_files_only=True)
+            config = AutoConfig.from_pretrained(self.folder, local_files_only=True, trust_remote_code=False)
             model = AutoModel.from_config(config, dtype=torch.float32)
             head = torch.nn.Linear(config.hidden_size, len(ERROR_CLASSES))
             _fill(model, weights, prefix="encoder.")

@@ -79,7 +79,7 @@ def load_tokenizer(folder: Path, config: Any) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:
         raise unloadable(folder, error) from error
     if len(tokenizer) > config.vocab_size:

@@ -20,7 +20,14 @@ TOO_MANY_FAILED = 3
 
 def notice(line: str) -> None:
     """Tell people something, on stderr."""
-    click.echo(one_line(line), err=True)
+    click.echo(one_line(without_known_secrets(line)), err=True)
+
+
+def without_known_secrets(text: str) -> str:
+    """Return a text as people may see it, whatever a library quoted in it."""
+    from evaluate.results import hide_secrets
+
+    return hide_secrets(text)
 
 
 def notice_all(lines: Iterable[str]) -> None:

@@ -139,7 +139,7 @@ def _unpack_zip(parts: Sequence[Path], writer: Writer) -> None:
         for member in members:
             kind = stat.S_IFMT(member.external_attr >> 16)  # 0 where the system that packed knows no such thing
             name = _zip_name(member)
-            if member.is_dir():
+            if name.endswith("/"):
                 writer.make_folder(name)
             elif kind in (0, stat.S_IFREG):
                 with opened.open(member) as packed:

@@ -1,5 +1,6 @@
 """Reading 7z with py7zr, which is an extra: this module is imported only where an archive is a 7z."""
 
+import stat
 from collections import Counter
 from pathlib import Path, PurePath
 
@@ -9,6 +10,8 @@ from py7zr.io import Py7zIO, WriterFactory
 
 from evaluate.data.members import Writer, member_path, refused
 from evaluate.errors import ArchiveError
+
+_FILES_AND_FOLDERS = (None, 0, stat.S_IFREG, stat.S_IFDIR)  # None, 0: of a system that knows no such thing
 
 
 def read_7z(archive: Path, writer: Writer) -> None:
@@ -27,7 +30,7 @@ def read_7z(archive: Path, writer: Writer) -> None:
             if doubled := [name for name, count in Counter(names).items() if count > 1]:
                 raise ArchiveError(f"{archive}: member {doubled[0]!r} comes twice; refused")  # py7zr would rename one
             for member in members:
-                if member.is_symlink or member.is_junction or member.is_socket:
+                if member.is_symlink or member.is_junction or member.st_fmt not in _FILES_AND_FOLDERS:
                     raise refused(archive, member.filename, "a link, a device or a pipe")
                 if member.is_directory:
                     writer.make_folder(member.filename)

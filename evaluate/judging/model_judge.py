@@ -20,7 +20,7 @@ from evaluate.lines import one_line
 from evaluate.metrics.base import Judged, Judgement
 from evaluate.model import ModelAdapter
 from evaluate.progress import progress_bar
-from evaluate.results import digest, without_secrets
+from evaluate.results import digest, hide_secrets, without_secrets
 from evaluate.runner import is_out_of_memory
 from evaluate.task import Coverage, Split, Task
 from evaluate.types import Failure, GenerationOptions, Output, Request, Sample
@@ -244,7 +244,7 @@ class ModelJudge:
 
 
 def _failure(error: Exception) -> Failure:
-    return Failure(type(error).__name__, one_line(str(error)) or "no message")
+    return Failure(type(error).__name__, one_line(hide_secrets(str(error))) or "no message")
 
 
 def _nobody(line: str) -> None:

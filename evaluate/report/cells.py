@@ -21,7 +21,7 @@ def csv_cell(value: Any) -> Any:
     """Return a cell that a spreadsheet does not run as a formula, and a terminal does not obey."""
     if isinstance(value, str):
         value = _COMMANDS.sub("\ufffd", value)
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def escape_latex(text: str) -> str:
@@ -30,7 +30,9 @@ def escape_latex(text: str) -> str:
     return "".join(_LATEX.get(character, character) for character in text)
 
 
-_COMMANDS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # controls, but for tabs and ends of lines
+# Controls, but for tabs and ends of lines, and what turns the direction of writing round.
+_COMMANDS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # the wide ones count where input is Japanese
 _LATEX = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
     "\\": r"\textbackslash{}",

@@ -160,7 +160,7 @@ class AudioLlm(Pretrained):
         if model_class is None:
             raise ModelLoadError(f"{self._checkpoint.where}: transformers {transformers.__version__} has no {name}")
         self._require_peft()
-        self._load(model_class, transformers.AutoProcessor, trust_remote_code=False)
+        self._load(model_class, transformers.AutoProcessor)
         if self._convention.lora:
             self._load_lora(self._convention.lora)
         self._prompter = self._made_prompter()
@@ -249,7 +249,7 @@ class AudioLlm(Pretrained):
         if self._prompter is None:  # not loaded; the weights need not be, for that
             from transformers import AutoProcessor
 
-            self._processor = self._load_part(AutoProcessor, trust_remote_code=False)
+            self._processor = self._load_part(AutoProcessor)
             self._prompter = self._made_prompter()
         return self._prompter.shown(sample, self._mode(sample))
 

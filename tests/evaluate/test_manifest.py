@@ -59,6 +59,8 @@ def test_audio_is_looked_for_beside_the_manifest_and_then_in_the_data_folder(
         ({**GOOD, "references": []}, r"m\.jsonl:2: 'references' is \[\]"),
         ({**GOOD, "audio": 3}, r"m\.jsonl:2: 'audio' is 3, expected a path"),
         ({**GOOD, "duration_s": -0.5}, r"m\.jsonl:2: sample 'a': duration_s is -0\.5, expected > 0"),
+        ({**GOOD, "start_s": float("inf")}, r"m\.jsonl:2: sample 'a': start_s is Infinity, expected >= 0"),
+        ({**GOOD, "duration_s": 10**400}, r"m\.jsonl:2: sample 'a': duration_s is 10*\.\.\., expected > 0"),
         ({**GOOD, "start_s": "1"}, r"m\.jsonl:2: sample 'a': start_s is \"1\", expected >= 0"),
         ({"audio": "a.wav", "gt": None, "source": "s"}, r"m\.jsonl:2: 'gt' is \[null\]"),
         ({"audio": "a.wav", "gt": "x"}, r"m\.jsonl:2: 'source' is missing"),

@@ -100,7 +100,7 @@ def test_shared_files_are_replaced_and_never_written_into(tmp_path: Path) -> Non
 
 def test_any_text_of_a_log_stays_one_value_of_a_script(tmp_path: Path) -> None:
     text = "</script><!-- \u2028 \ud800 \x00 \\u003c \U0001f600"
-    line = {"id": text, "hypothesis": text, "groups": {"__proto__": text}, "audio_seconds": float("nan")}
+    line = {"id": text, "hypothesis": text, "groups": {"__proto__": text}, "audio_seconds": None}
     folder = ensure_page_data(run_of(tmp_path, line, scored=[{"id": text, "answer": text}]))
     for path in folder.glob("*.js"):
         assert b"<" not in path.read_bytes()

@@ -101,6 +101,13 @@ def test_garbage_inside_is_set_aside_and_its_neighbours_stay(tmp_path: Path) -> 
         {"audio": ["x.wav"], "spans": [[0.0, 1.0], [1.0, 1.0]]},
         {"audio": ["x.wav"], "spans": [[0.0]]},
         {"audio": ["x.wav"], "spans": [["a", 1.0]]},
+        {"audio": ["x.wav"], "spans": [[0.0, float("inf")]]},
+        {"audio_seconds": float("nan")},
+        {"latency_seconds": 10**400},
+        {"usage": {"cost": float("inf")}},
+        {"truncated": "no"},
+        {"prompt": 1},
+        {"hypothesis": None, "error": {"type": "E", "message": 1}},
     ],
 )
 def test_a_line_edited_into_nonsense_counts_as_damaged(tmp_path: Path, change: dict[str, object]) -> None:

@@ -350,3 +350,15 @@ def test_a_clip_that_the_model_cuts_is_logged_as_truncated(tmp_path: Path) -> No
     model.heard_s = 0.2
     _, done = run(model, samples, tmp_path / "log")
     assert {one.id: one.clips for one in done.values()} == {"s0": (), "s1": (), "s2": ("truncated",)}
+
+
+def test_usage_that_is_no_number_fails_its_sample(tmp_path: Path) -> None:
+    class Miser(ScriptedModel):
+        def generate(self, batch: Sequence[Request], options: GenerationOptions) -> Iterable[Output]:
+            for request in batch:
+                yield Output(request.sample.id, text="x", usage={"cost": float("nan")})
+
+    _, done = run(Miser({}), make_samples(tmp_path, 1), tmp_path / "log")
+    error = done["s0"].error
+    assert error is not None
+    assert error.message == "output of sample 's0' has usage {'cost': nan}, expected numbers"

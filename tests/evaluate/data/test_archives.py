@@ -9,6 +9,7 @@ import stat
 import struct
 import sys
 import tarfile
+import unicodedata
 import zipfile
 import zlib
 from pathlib import Path
@@ -146,6 +147,14 @@ def test_a_name_that_is_no_utf_8_is_refused(tmp_path: Path, out: Path) -> None:
         unpack([tmp_path / "x.tar"], out, max_bytes=FAR)
 
 
+def test_a_member_without_a_name_is_refused(tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched, zipfile.ZipFile(tmp_path / "x.zip", "w") as opened:
+        patched.setattr(zipfile.ZipInfo, "is_dir", lambda member: False)  # which fails for it
+        opened.writestr(zipfile.ZipInfo(""), b"x")
+    with pytest.raises(ArchiveError, match="member '' has an empty name"):
+        unpack([tmp_path / "x.zip"], out, max_bytes=FAR)
+
+
 def special(kind: bytes, name: str = "special", linkname: str = "") -> tuple[tarfile.TarInfo, bytes]:
     member = tarfile.TarInfo(name)
     member.type, member.linkname = kind, linkname
@@ -208,6 +217,58 @@ def test_a_link_in_a_7z_is_refused(tmp_path: Path, out: Path) -> None:
         opened.write(tmp_path / "link", "link")
     with pytest.raises(ArchiveError, match="member 'link' is a link"):
         unpack([tmp_path / "x.7z"], out, max_bytes=FAR)
+
+
+@pytest.mark.parametrize("mode", [stat.S_IFCHR, stat.S_IFBLK, stat.S_IFIFO, stat.S_IFSOCK, stat.S_IFLNK])
+def test_a_device_or_pipe_in_a_7z_is_refused(tmp_path: Path, out: Path, mode: int) -> None:
+    py7zr = pytest.importorskip("py7zr")
+    with py7zr.SevenZipFile(tmp_path / "x.7z", "w") as opened:
+        opened.writef(io.BytesIO(b"x"), "special")
+        unix_extension = 0x8000
+        opened.header.files_info.files[-1]["attributes"] = unix_extension | (mode | 0o644) << 16
+    with pytest.raises(ArchiveError, match="member 'special' is a link, a device or a pipe"):
+        unpack([tmp_path / "x.7z"], out, max_bytes=FAR)
+    assert tree(out) == {}
+
+
+def pack_any(path: Path, content: dict[str, bytes]) -> Path:
+    if path.suffix == ".tar":
+        return make_tar(path, [(tarfile.TarInfo(name), data) for name, data in content.items()])
+    return make_zip(path, content) if path.suffix == ".zip" else make_7z(path, content)
+
+
+COLLIDING = [("a/Clip.wav", "a/clip.wav"), ("é.wav", "e\u0301.wav"), ("Straße", "STRASSE")]
+
+
+@pytest.mark.parametrize(("first", "second"), COLLIDING)
+@pytest.mark.parametrize("kind", ["tar", "zip", "7z"])
+def test_names_that_differ_in_case_alone_come_out_as_two(
+    tmp_path: Path, out: Path, kind: str, first: str, second: str
+) -> None:
+    unpack([pack_any(tmp_path / f"x.{kind}", {first: b"1", second: b"2"})], out, max_bytes=FAR)
+    assert tree(out) == {first: b"1", second: b"2"}
+
+
+@pytest.mark.parametrize(("first", "second"), COLLIDING)
+@pytest.mark.parametrize("kind", ["tar", "zip", "7z"])
+def test_where_the_disk_takes_them_for_one_the_archive_is_refused_and_nothing_written_over(
+    tmp_path: Path, out: Path, kind: str, first: str, second: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = Path.open
+
+    def folded(path: Path) -> str:
+        return unicodedata.normalize("NFC", str(path)).casefold()
+
+    def open_folded(self: Path, mode: str = "r", *arguments: Any, **named: Any) -> Any:
+        if mode == "xb" and folded(self) in map(folded, self.parent.iterdir()):  # as macOS and Windows do
+            raise FileExistsError(errno.EEXIST, "File exists", str(self))
+        return original(self, mode, *arguments, **named)
+
+    path = pack_any(tmp_path / f"x.{kind}", {first: b"1", second: b"2"})
+    monkeypatch.setattr(Path, "open", open_folded)
+    with pytest.raises(ArchiveError, match="comes twice, or is file and folder at once"):
+        unpack([path], out, max_bytes=FAR)
+    assert list(tree(out).values()) == [b"1"]
 
 
 @pytest.mark.parametrize("kind", ["tar.gz", "zip", "7z"])
