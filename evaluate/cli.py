@@ -4,6 +4,7 @@ Heavy imports happen in the commands that need them, so that `--help` is there a
 """
 
 import json
+import os
 import signal
 import sys
 import textwrap
@@ -11,12 +12,12 @@ import traceback
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import click
 
 from evaluate import __version__
-from evaluate.errors import OtoscopeError, RequestError
+from evaluate.errors import OtoscopeError, RequestError, Terminated
 from evaluate.lines import one_line
 from evaluate.types import KINDS
 
@@ -43,7 +44,7 @@ def notice(line: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its status; errors are one line on stderr."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         status = cli.main(args=arguments, prog_name="otoscope", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -54,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OtoscopeError as error:
         status = _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
+        signal.signal(signal.SIGINT, _leave)  # what is left is waiting, e.g. for a file that is being decoded
         notice("interrupted")
         status = INTERRUPTED
     except SystemExit as stop:
@@ -64,10 +66,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
         status = _fail(
             f"{where}{error.strerror or error}; mend it and run the same command again", OtoscopeError.exit_code
         )
+    except MemoryError:
+        status = _fail(
+            "out of memory; lower --max-batch-seconds or free some, and run the same command again: it goes on",
+            OtoscopeError.exit_code,
+        )
     except Exception as error:  # a bug: whoever mends it needs the traceback, CI needs a status that says so
         traceback.print_exc()
         status = _fail(f"internal error ({type(error).__name__}: {error}); please report it", OtoscopeError.exit_code)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _terminate(*_: object) -> NoReturn:
+    raise Terminated(TERMINATED)
+
+
+def _leave(*_: object) -> NoReturn:
+    os._exit(INTERRUPTED)
 
 
 def _fail(message: str, status: int) -> int:
