@@ -238,10 +238,7 @@ class Runner:
             raise
         except Terminated:
             raise
-        except (
-            Exception,
-            SystemExit,
-        ) as error:  # any model, any fault: the boundary that makes it a failure in the log
+        except (Exception, SystemExit) as error:  # any model, any fault: the boundary that turns it into a failure
             if self._is_stopped:  # most likely because it was stopped; what it was asked is left for the next session
                 return
             failure, out_of_memory = _failure(error), is_out_of_memory(error)

@@ -22,6 +22,7 @@ from evaluate.testing import write_tone
 from evaluate.types import Prediction
 
 Command = Callable[..., Any]
+OURS = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
 NUM_SAMPLES = 8
 MODEL = """\
 import hashlib
@@ -85,7 +86,7 @@ def evaluate_in(otoscope: Command, task: Path) -> Command:
 
 def in_a_process(task: Path, results: Path, *more: object, where: str = "") -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "evaluate", *arguments(task, results, *more, where=where)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=OURS)
 
 
 def read(results: Path, name: str) -> list[Any]:
@@ -215,11 +216,12 @@ main(sys.argv[1:])
 def test_a_second_ctrl_c_does_not_wait_for_a_file_that_is_being_decoded(task: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-c", STUCK, *arguments(task, tmp_path / "results")]
     hear_interrupts = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=hear_interrupts)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=hear_interrupts, env=OURS)
     assert process.stderr is not None
     said = ""
     while "\ninterrupted\n" not in said:
-        assert (line := process.stderr.readline()), said
+        line = process.stderr.readline()
+        assert line, said
         said += line
     time.sleep(0.2)
     assert process.poll() is None  # it waits for the thread
@@ -232,11 +234,12 @@ def test_a_second_ctrl_c_does_not_wait_for_a_file_that_is_being_decoded(task: Pa
 # Disks and folders
 
 
+@pytest.mark.parametrize("size", ["4k", "8k", "12k", "16k"])  # full at the first file, at the log, after it, at scores
 def test_a_real_full_disk_is_said_and_once_there_is_room_the_command_goes_on(
-    mount: Callable[..., Path], evaluate_in: Command, tmp_path: Path
+    size: str, mount: Callable[..., Path], evaluate_in: Command, tmp_path: Path
 ) -> None:
     expected = evaluate_in(tmp_path / "elsewhere").json[0]["metrics"]
-    folder = mount("size=24k")  # six pages of memory: some for folders, the record and its copy, some for the log
+    folder = mount(f"size={size}")
     result = evaluate_in(folder / "results", "--max-batch-seconds", "0.1")
     assert result.status == 4
     last = result.stderr.splitlines()[-1]
@@ -344,6 +347,7 @@ class Backwards(datetime):
 
     @classmethod
     def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
+        assert tz is UTC
         cls.looked += 1
         return datetime(2026, 1, 1, tzinfo=UTC) - timedelta(hours=cls.looked)
 
@@ -352,7 +356,8 @@ def test_a_clock_that_goes_backwards_upsets_neither_durations_nor_the_order_of_r
     evaluate_in: Command, otoscope: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(evaluate.results, "datetime", Backwards)
-    monkeypatch.setattr(time, "time", lambda start=iter(range(10**6, 0, -1)): float(next(start)))
+    seconds = iter(range(10**6, 0, -1))
+    monkeypatch.setattr(time, "time", lambda: float(next(seconds)))
     assert evaluate_in(tmp_path / "results", where="s5").status == 3
     first = evaluate_in(tmp_path / "results", where="s5")  # a second session, which tries the failed one again
     second = evaluate_in(tmp_path / "results", "--limit", "4")
