@@ -58,9 +58,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         signal.signal(signal.SIGINT, _leave)  # what is left is waiting, e.g. for a file that is being decoded
         notice("interrupted")
         status = INTERRUPTED
+    except Terminated:
+        status = TERMINATED
     except SystemExit as stop:
         # click ends so, with 1, where the reader of a pipe has gone; 1 would say that a check failed
-        status = OtoscopeError.exit_code if stop.code == 1 else stop.code
+        if stop.code != 1:
+            notice(f"error: a library ended the command (exit {stop.code}); what was done is kept")
+        status = OtoscopeError.exit_code
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         status = _fail(

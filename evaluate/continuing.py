@@ -49,9 +49,10 @@ def refuse_other_samples(run: RunDirectory, facts: Mapping[str, Any], samples: S
         except (RunDamagedError, OSError):  # no run, or one of which nothing can be told
             continue
         as_it_was = {**facts, "corpus_fingerprint": record.get("corpus_fingerprint")}
+        if digest(as_it_was)[:12] != folder.name:
+            continue
         num_asked, num_done = record.get("num_samples"), len(index_log(begun.predictions).offsets)
-        is_unfinished = isinstance(num_asked, int) and 0 < num_done < num_asked
-        if is_unfinished and digest(as_it_was)[:12] == folder.name:
+        if isinstance(num_asked, int) and 0 < num_done < num_asked:
             raise RequestError(
                 f"{folder}: has answers to {num_done} of {num_asked} samples, and the samples are others now: "
                 f"{_difference(begun.asked, samples)}. Put them back as they were to go on, or take --fresh for a run "

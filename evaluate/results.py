@@ -42,6 +42,7 @@ _URL_SETTING = re.compile(r"(?<=[?&])([^=&\s]+)=([^&\s]*)")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")  # of the environment; what else stands there may be the key itself
 _HIDDEN = "***"
 _MAX_SLUG = 100
+_LAST_YEAR = 9000  # a time beyond is none, and little could be added to it
 _BLOCK_BYTES = 4096
 
 
@@ -284,7 +285,9 @@ def now(after: Iterable[str] = ()) -> str:
     moment = datetime.now(UTC)
     for text in after:
         with suppress(ValueError, TypeError, OverflowError):
-            moment = max(moment, datetime.fromisoformat(text).astimezone(UTC) + timedelta(microseconds=1))
+            given = datetime.fromisoformat(text).astimezone(UTC)
+            if given.year < _LAST_YEAR:
+                moment = max(moment, given + timedelta(microseconds=1))
     return moment.isoformat(timespec="microseconds")
 
 

@@ -8,6 +8,7 @@ that the program makes in Python: log, run.json, scores, kept scores, page data.
 """
 
 import errno
+import io
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-FAULTS = ("kill", "full", "interrupt", "interrupt twice", "terminate")
+LOGGED = "logged.jsonl"  # in the folder of each run: what was written to its log as a whole
 MODEL = """\
 import hashlib
 from evaluate.model import ModelAdapter
@@ -90,6 +91,8 @@ class WatchedFile:
             half = bytes(content)[: len(content) // 2]
             self._writes.pass_one(f"write {self._name}")
             self._writes.pass_one(f"half a write {self._name}", lambda: self._file.write(half))
+            with io.FileIO(LOGGED, "a") as logged:  # not Path.open, which is watched
+                logged.write(content)
         return int(self._file.write(content))
 
     def flush(self) -> None:
@@ -156,6 +159,7 @@ def run(fault: str, at: int, folder: Path) -> dict[str, Any]:
     writes = Writes(fault, at)
 
     def disturbed() -> None:
+        os.chdir(place)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         watch(writes)
         try:
@@ -165,7 +169,7 @@ def run(fault: str, at: int, folder: Path) -> dict[str, Any]:
 
     status = in_a_child(disturbed, place / "disturbed")
     log = next((place / "results").rglob("predictions.jsonl"), place / "none")
-    before = whole_lines(log)
+    before = whole_lines(place / LOGGED)
     resumed = in_a_child(lambda: main(command), place / "resumed")
     log = next((place / "results").rglob("predictions.jsonl"), place / "none")
     printed = (place / "resumed.stdout").read_text()

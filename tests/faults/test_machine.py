@@ -40,6 +40,8 @@ class Mine(ModelAdapter):
         self.where = where
 
     def load(self):
+        if self.where == "exits":
+            sys.exit(0)
         if self.where == "limited":
             import resource
             room = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize() + 400_000_000
@@ -188,6 +190,12 @@ def test_a_model_that_calls_exit_is_no_end_of_the_run(evaluate_in: Command, tmp_
     assert result.status == 3
     [failed] = [line for line in read(tmp_path / "results", "predictions.jsonl") if line["error"]]
     assert (failed["id"], failed["error"]["type"]) == ("s5", "SystemExit")
+
+
+def test_a_model_that_calls_exit_while_it_loads_is_no_success(evaluate_in: Command, tmp_path: Path) -> None:
+    result = evaluate_in(tmp_path / "results", where="exits")
+    assert result.status == 4
+    assert result.stderr.splitlines()[-1] == "error: a library ended the command (exit 0); what was done is kept"
 
 
 def test_a_request_to_end_is_no_fault_of_the_model(
@@ -382,7 +390,7 @@ def test_a_clock_that_goes_backwards_upsets_neither_durations_nor_the_order_of_r
 
 
 def test_a_time_that_is_none_or_the_last_there_is_orders_nothing() -> None:
-    text = evaluate.results.now(after=["", "soon", "9999-12-31T23:59:59.999999+00:00", None])  # type: ignore[list-item]
+    text = evaluate.results.now(after=["", "soon", "9999-12-31T23:59:59.999999+00:00", "9998-01-01", None])  # type: ignore[list-item]
     assert datetime.fromisoformat(text) <= datetime.now(UTC)
 
 
