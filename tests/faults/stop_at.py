@@ -3,8 +3,8 @@
     python stop_at.py FAULT FOLDER [STEP]
 
 A process that has everything imported forks for each run, so that a run takes some hundredths of a second. A write is
-each write to the log (before it, and in the middle of it), and each flush, fsync, replace, rename and mkdir of any file
-that the program makes in Python: log, run.json, scores, kept scores, page data. Prints a line of JSON for each N.
+each write to the log (before it, and in the middle of it), and each flush, close, fsync, replace, rename and mkdir of
+any file that the program makes: log, run.json, scores, kept scores, page data. Prints a line of JSON for each N.
 """
 
 import errno
@@ -84,6 +84,7 @@ class WatchedFile:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._writes.pass_one(f"close {self._name}")
         self._file.close()
 
     def write(self, content: Any) -> int:

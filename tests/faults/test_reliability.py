@@ -13,14 +13,8 @@ def test_every_test_that_the_page_names_is_there() -> None:
     assert [path for path in named if not (ROOT / path).is_file()] == []
 
 
-def test_every_fault_of_the_table_names_its_test() -> None:
+def test_every_fault_of_the_tables_names_its_test() -> None:
     page = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
     rows = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith("| fault")]
-    assert len(rows) > 15
-    for row in rows:
-        *_, kept_by, _ = row.split("|")
-        names = re.findall(r"`(\w+)`", kept_by)
-        assert names, row
-        for name in names:
-            found = [path for path in (ROOT / "tests").rglob(f"test_{name}.py")]
-            assert found, f"{row}\nno test_{name}.py"
+    assert len(rows) > 20
+    assert [row for row in rows if "`tests/" not in row] == []
