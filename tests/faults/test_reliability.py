@@ -15,6 +15,7 @@ def test_every_test_that_the_page_names_is_there() -> None:
 
 def test_every_fault_of_the_tables_names_its_test() -> None:
     page = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
-    rows = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith("| fault")]
+    tables = page.partition("## Soak")[0]
+    rows = [line for line in tables.splitlines() if line.startswith("| ") and not line.startswith("| fault")]
     assert len(rows) > 20
     assert [row for row in rows if "`tests/" not in row] == []
