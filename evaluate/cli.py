@@ -3,10 +3,12 @@
 Heavy imports happen in the commands that need them, so that `--help` is there at once.
 """
 
+import os
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import NoReturn
 
 import click
 
@@ -18,7 +20,7 @@ from evaluate.commands.regression import regression_command
 from evaluate.commands.report import compare_command, report_command, view_command
 from evaluate.commands.score import score_command
 from evaluate.commands.shared import notice, without_known_secrets
-from evaluate.errors import OtoscopeError, RequestError
+from evaluate.errors import OtoscopeError, RequestError, Terminated
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -26,7 +28,7 @@ TERMINATED = 143
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its status; errors are one line on stderr."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         status = cli.main(args=arguments, prog_name="otoscope", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -37,20 +39,38 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OtoscopeError as error:
         status = _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
+        signal.signal(signal.SIGINT, _leave)  # what is left is waiting, e.g. for a file that is being decoded
         notice("interrupted")
         status = INTERRUPTED
+    except Terminated:
+        status = TERMINATED
     except SystemExit as stop:
         # click ends so, with 1, where the reader of a pipe has gone; 1 would say that a check failed
-        status = OtoscopeError.exit_code if stop.code == 1 else stop.code
+        if stop.code != 1:
+            notice(f"error: a library ended the command (exit {stop.code}); what was done is kept")
+        status = OtoscopeError.exit_code
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         status = _fail(
             f"{where}{error.strerror or error}; mend it and run the same command again", OtoscopeError.exit_code
         )
+    except MemoryError:
+        status = _fail(
+            "out of memory; lower --max-batch-seconds or free some, and run the same command again: it goes on",
+            OtoscopeError.exit_code,
+        )
     except Exception as error:  # a bug: whoever mends it needs the traceback, CI needs a status that says so
         click.echo(without_known_secrets(traceback.format_exc()), err=True, nl=False)
         status = _fail(f"internal error ({type(error).__name__}: {error}); please report it", OtoscopeError.exit_code)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _terminate(*_: object) -> NoReturn:
+    raise Terminated(TERMINATED)
+
+
+def _leave(*_: object) -> NoReturn:
+    os._exit(INTERRUPTED)
 
 
 def _fail(message: str, status: int) -> int:

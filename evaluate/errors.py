@@ -114,3 +114,7 @@ class RunLockedError(MachineError):
 
 class RunDamagedError(MachineError):
     """The files of a run contradict each other."""
+
+
+class Terminated(SystemExit):
+    """SIGTERM came: the process ends, as for a `SystemExit` of its own, but not for one that some library raises."""

@@ -7,12 +7,14 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from evaluate.clips import ClipOptions, ClipPolicy, count_changes
+from evaluate.continuing import note_samples, refuse_other_samples, same_corpus_check
 from evaluate.engine import Engine, LocalEngine
-from evaluate.errors import CorpusError, RequestError, ServerError
+from evaluate.errors import CorpusError, RequestError, RunDamagedError, ServerError
 from evaluate.memory import peak_memory
 from evaluate.model import ModelAdapter
 from evaluate.page_data import ensure_page_data
@@ -27,6 +29,7 @@ from evaluate.results import (
     digest,
     environment,
     now,
+    read_json,
     run_directory,
     without_secrets,
     write_json,
@@ -115,6 +118,8 @@ class Evaluation:
             split=split.name,
             run_id=digest(facts)[:12],
         )
+        if not self._settings.fresh:
+            refuse_other_samples(run, facts, selection.samples)
         with run.locked(), _named_in_errors(run):
             if self._settings.fresh:
                 run.set_aside()
@@ -180,7 +185,7 @@ class Evaluation:
 
     def _record(self, run: RunDirectory, facts: dict[str, Any], selection: Selection) -> dict[str, Any]:
         """Return run.json as it stands before this command adds a session to it."""
-        before = run.read_record() if run.run_json.exists() else {}
+        before = self._record_before(run, selection.title)
         prompts = list(dict.fromkeys(sample.prompt for sample in selection.samples))
         return {
             "schema": SCHEMA,
@@ -197,10 +202,26 @@ class Evaluation:
             "sessions": before.get("sessions", []),
         }
 
-    def _new_session(self) -> dict[str, Any]:
+    def _record_before(self, run: RunDirectory, title: str) -> dict[str, Any]:
+        """Return run.json as it is; {} where it is lost, since all but the history is said by the command as well."""
+        if not run.run_json.exists():
+            if run.predictions.exists():
+                self._notice(f"{title}: run.json is missing; it is made anew, without the sessions before this one")
+            return {}
+        try:
+            return run.read_record()
+        except RunDamagedError:
+            run.run_json.replace(aside := run.run_json.with_suffix(".damaged"))
+            self._notice(
+                f"{title}: run.json is damaged; it is kept as {aside.name} and made anew, without the sessions before "
+                "this one"
+            )
+            return {}
+
+    def _new_session(self, sessions: Sequence[dict[str, Any]]) -> dict[str, Any]:
         return {
             "command": command_line(),
-            "start": now(),
+            "start": now(after=_times(sessions)),
             "end": None,  # stays None where the process is killed
             "device": self._engine.device,
             "max_batch_seconds": self._settings.runner.max_batch_seconds,
@@ -216,7 +237,7 @@ class Evaluation:
             self._notice(
                 f"{title}: the log ended in a torn line, from a process that was killed; its sample runs again"
             )
-        index = index_log(run.predictions)
+        index = index_log(run.predictions, check=same_corpus_check(run.predictions, selection.samples))
         if index.damaged:
             self._notice(
                 f"{title}: {len(index.damaged)} lines of the log are damaged; they are kept in predictions.damaged, "
@@ -227,27 +248,37 @@ class Evaluation:
             self._notice(
                 f"{title}: {len(selection.samples) - len(rest)} of {len(selection.samples)} are in the log already"
             )
+        if strangers := index.offsets.keys() - {sample.id for sample in selection.samples}:
+            self._notice(f"{title}: the log holds {len(strangers)} ids that are not in the corpus; they are not scored")
         report = RunnerReport()
         if rest:
-            report = self._run_samples(run, record, replace(selection, samples=tuple(rest)))
+            left = replace(selection, samples=tuple(rest))
+            report = self._run_samples(run, record, left, asked=selection.samples)
             index = index_log(run.predictions)
         if rest or index.damaged or index.num_lines > len(index.offsets):
             compact(run.predictions, index, [sample.id for sample in selection.samples])
+        if not run.run_json.exists():
+            write_json(run.run_json, record)
         return report
 
     def _left(self, index: LogIndex, samples: Sequence[Sample]) -> list[Sample]:
         retried = set() if self._settings.keep_failed else index.failed
         return [sample for sample in samples if sample.id not in index.offsets or sample.id in retried]
 
-    def _run_samples(self, run: RunDirectory, record: dict[str, Any], rest: Selection) -> RunnerReport:
+    def _run_samples(
+        self, run: RunDirectory, record: dict[str, Any], rest: Selection, asked: Sequence[Sample]
+    ) -> RunnerReport:
         with self._said_how_to_go_on(run, rest.title):
             self._engine.load()
             prepared = self._engine.begin(rest.task, rest.split, rest.samples, self._notice)
             options = GenerationOptions(**record["generation"])
             self._notice_remarks()
-            session = self._new_session() | {"token_limit": self._engine.models[0].token_limit(options)}
+            session = self._new_session(record["sessions"]) | {
+                "token_limit": self._engine.models[0].token_limit(options)
+            }
             session |= {"prepared": prepared} if prepared else {}
             record["sessions"].append(session)
+            note_samples(run, asked)
             write_json(run.run_json, record)
             return self._run_session(run, record, session, rest)
 
@@ -286,7 +317,7 @@ class Evaluation:
             finally:
                 share, wall_seconds = runner.report.padding_share, time.perf_counter() - started
                 session |= {
-                    "end": now(),
+                    "end": now(after=[_later(session["start"], wall_seconds)]),
                     "num_done": runner.report.num_done,
                     "num_failed": runner.report.num_failed,
                     "audio_seconds": round(runner.report.audio_seconds, 3),
@@ -336,7 +367,7 @@ class Evaluation:
             "model_arguments": record["model_arguments"],
             "generation": self._changed_options(selection.task, record["generation"]),
             "run_id": record["run_id"],
-            "created": now(),
+            "created": now(after=_scored_before(run)),
             "limit": record["limit"],
             "protocol": selection.task.protocol_name,
             "corpus_fingerprint": record["corpus_fingerprint"],
@@ -382,6 +413,26 @@ class Evaluation:
         """Return the generation options that differ from the task's own: they make another system of a model."""
         own = asdict(task.generation_options())
         return {name: value for name, value in used.items() if value != own[name]}
+
+
+def _times(sessions: Sequence[Any]) -> Iterator[str]:
+    """Yield when sessions started and ended, as run.json has it."""
+    for session in sessions:
+        if isinstance(session, dict):
+            yield from (session[key] for key in ("start", "end") if session.get(key))
+
+
+def _later(start: str, seconds: float) -> str:
+    return (datetime.fromisoformat(start) + timedelta(seconds=seconds)).isoformat()
+
+
+def _scored_before(run: RunDirectory) -> Iterator[str]:
+    """Yield when the runs were scored of which one is to be the newest: those of this model on this split."""
+    for path in run.path.parent.glob("*/scores.json"):
+        with suppress(RunDamagedError, OSError):
+            document = read_json(path)
+            if isinstance(document, dict):
+                yield document.get("created", "")
 
 
 def _judges(record: dict[str, Any]) -> list[Any]:

@@ -12,7 +12,9 @@ Texts of models and corpora are values and never keys, since `__proto__` as a ke
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from evaluate.results import RunDirectory, digest
 SCHEMA = 1
 CHUNK_SAMPLES = 250
 MADE_FROM = "made_from.json"
+_LONGEST_S = 86_400.0  # that writing the data of a run can take
 _RUN = "run.txt"  # where the run is: when it is gone, so are its data
 
 
@@ -37,11 +40,16 @@ def ensure_page_data(run: RunDirectory) -> Path:
     folder = page_folder(run)
     if has_page_data(run):
         return folder
-    _drop_those_of_lost_runs(folder.parent)
+    _drop_leftovers(folder.parent)
     return write_page_data(run, folder)
 
 
-def _drop_those_of_lost_runs(cache: Path) -> None:
+def _drop_leftovers(cache: Path) -> None:
+    """Remove the data of runs that are gone, and what was half written when a process was killed."""
+    for half in cache.glob("*.tmp"):
+        with suppress(OSError):  # another process removed it
+            if abs(time.time() - half.stat().st_mtime) > _LONGEST_S:  # else another process may be writing it
+                shutil.rmtree(half, ignore_errors=True)
     for named in cache.glob(f"*/{_RUN}"):
         if not Path(named.read_text(encoding="utf-8", errors="surrogateescape")).is_dir():
             shutil.rmtree(named.parent, ignore_errors=True)

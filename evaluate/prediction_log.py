@@ -8,13 +8,15 @@ and its sample is evaluated again. Offsets, not records, are held in memory.
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
 from evaluate.lines import escape_obeyed
 from evaluate.types import Prediction
+from evaluate.whole_files import replacing
 
 _SYNC_EVERY_S = 1.0  # a killed process loses nothing that was flushed; a power cut at most this much
 NOT_A_RECORD = (ValueError, KeyError, TypeError, RecursionError)  # what a line that is none can raise
@@ -38,8 +40,13 @@ def encode_line(record: object) -> bytes:
         return json.dumps(record).encode() + b"\n"
 
 
-def index_log(path: Path) -> LogIndex:
-    """Read a log through once; a missing file is an empty log, a torn last line is passed over."""
+def index_log(path: Path, *, check: Callable[[Prediction], None] = lambda _: None) -> LogIndex:
+    """Read a log through once; a missing file is an empty log, a torn last line is passed over.
+
+    Args:
+        path: The log.
+        check: Gets every prediction; what it raises comes out of here.
+    """
     index = LogIndex()
     if not path.exists():
         return index
@@ -53,6 +60,7 @@ def index_log(path: Path) -> LogIndex:
             except NOT_A_RECORD:
                 index.damaged.append(line)
             else:
+                check(prediction)
                 index.num_lines += 1
                 index.offsets[prediction.id] = offset
                 is_final = prediction.error is None or "rejected" in prediction.clips
@@ -123,13 +131,9 @@ def compact(path: Path, index: LogIndex, ids: Iterable[str]) -> None:
     if index.damaged:
         with path.with_suffix(".damaged").open("ab") as aside:
             aside.writelines(index.damaged)
-    temporary = path.with_suffix(".jsonl.tmp")
-    with temporary.open("wb") as file:
+    with replacing(path) as file:
         for prediction in read_predictions(path, index, ordered):
             file.write(encode_line(prediction.to_json()))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 class LogWriter:
@@ -145,14 +149,26 @@ class LogWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._sync()
-        self._file.close()
+        try:
+            self._sync()
+        finally:
+            self._file.close()
 
     def append(self, predictions: Iterable[Prediction]) -> None:
-        """Write the predictions behind what is there."""
+        """Write the predictions behind what is there.
+
+        Raises:
+            OSError: The disk is full, say; no part of a line stays, or another copy's answers would be added to it.
+        """
         remaining = memoryview(b"".join(encode_line(prediction.to_json()) for prediction in predictions))
-        while remaining:  # an unbuffered write may be short
-            remaining = remaining[self._file.write(remaining) :]
+        end = os.fstat(self._file.fileno()).st_size
+        try:
+            while remaining:  # an unbuffered write may be short
+                remaining = remaining[self._file.write(remaining) :]
+        except OSError:
+            with suppress(OSError):
+                self._file.truncate(end)
+            raise
         if time.monotonic() - self._synced_at > _SYNC_EVERY_S:
             self._sync()
 

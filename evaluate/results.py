@@ -12,9 +12,9 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -25,6 +25,7 @@ from evaluate.errors import RunDamagedError, RunLockedError
 from evaluate.lines import escape_obeyed, one_line
 from evaluate.scores_schema import complete_scores
 from evaluate.types import Sample
+from evaluate.whole_files import write_whole
 
 SCHEMA = 1
 RECORDED_PACKAGES = (
@@ -43,6 +44,7 @@ _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")  # of the environment; what else stan
 _HIDDEN = "***"
 _MIN_SECRET = 12  # characters; what is shorter may be a word, like "EMPTY"
 _MAX_SLUG = 100
+_LAST_YEAR = 9000  # a time beyond is none, and little could be added to it
 _BLOCK_BYTES = 4096
 
 
@@ -60,6 +62,7 @@ class RunDirectory:
         self.scores = path / "scores.json"
         self.sample_scores = path / "sample_scores.jsonl"
         self.judgements = path / "judgements.jsonl"
+        self.asked = path / "asked.jsonl"  # digests of the samples that the run was begun with
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -96,7 +99,8 @@ class RunDirectory:
 
     def set_aside(self) -> None:
         """Move what an earlier start left into `previous/<n>/`, so that the run begins anew and nothing is lost."""
-        there = [file for file in (self.run_json, self.predictions, self.scores, self.sample_scores) if file.exists()]
+        files = (self.run_json, self.predictions, self.scores, self.sample_scores, self.asked)
+        there = [file for file in files if file.exists()]
         if not there:
             return
         earlier = self.path / "previous"
@@ -166,12 +170,7 @@ def file_digest(path: Path, *, num_blocks: int = 3) -> str | None:
 
 def write_json(path: Path, document: Any) -> None:
     """Write a JSON file whole or not at all."""
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("w", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(escape_obeyed(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    write_whole(path, escape_obeyed(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)) + "\n")
 
 
 def read_json(path: Path) -> Any:
@@ -278,9 +277,20 @@ def _git_commit() -> str | None:
     return answer.stdout.strip()
 
 
-def now() -> str:
-    """Return the time in UTC, to the microsecond, as ISO 8601."""
-    return datetime.now(UTC).isoformat(timespec="microseconds")
+def now(after: Iterable[str] = ()) -> str:
+    """Return the time in UTC, to the microsecond, as ISO 8601.
+
+    Args:
+        after: Times that it must be later than, also where the clock has been set back since; what is no time is passed
+            over.
+    """
+    moment = datetime.now(UTC)
+    for text in after:
+        with suppress(ValueError, TypeError, OverflowError):
+            given = datetime.fromisoformat(text).astimezone(UTC)
+            if given.year < _LAST_YEAR:
+                moment = max(moment, given + timedelta(microseconds=1))
+    return moment.isoformat(timespec="microseconds")
 
 
 def command_line() -> list[str]:

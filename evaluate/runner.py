@@ -18,7 +18,7 @@ from evaluate.audio import AudioInfo, inspect_audio, span_seconds
 from evaluate.batching import BatchPlanner
 from evaluate.clips import ClipPolicy, Part, join_outputs
 from evaluate.decoding import read_request
-from evaluate.errors import ClipRejectedError, MachineError, ModelOutputError
+from evaluate.errors import AudioDecodeError, ClipRejectedError, MachineError, ModelOutputError, Terminated
 from evaluate.model import ModelAdapter
 from evaluate.prediction_log import LogWriter
 from evaluate.results import hide_secrets
@@ -216,6 +216,8 @@ class Runner:
         started = time.perf_counter()
         try:
             return self._read_request(sample, sample_rate_hz=self._model.sample_rate_hz, clips=self._clips)
+        except SystemExit as error:  # of a library: passed on, it would end the run, perhaps with status 0
+            raise AudioDecodeError(f"sample {sample.id!r}: what decodes it called exit ({error.code})") from error
         finally:
             with self._decode_lock:
                 self.report.decode_seconds += time.perf_counter() - started
@@ -243,7 +245,9 @@ class Runner:
                         answered = []
         except MachineError:  # no fault of these samples: a server that is gone, a copy that cannot be started again
             raise
-        except Exception as error:  # any model, any fault: the boundary that turns it into a failure in the log
+        except Terminated:
+            raise
+        except (Exception, SystemExit) as error:  # any model, any fault: the boundary that turns it into a failure
             if self._is_stopped:  # most likely because it was stopped; what it was asked is left for the next session
                 return
             failure, out_of_memory = _failure(error), is_out_of_memory(error)

@@ -18,6 +18,7 @@ from evaluate.errors import RunDamagedError
 from evaluate.metrics.base import Judged, Metric, finite_or_none
 from evaluate.prediction_log import encode_line
 from evaluate.types import Rows
+from evaluate.whole_files import replacing
 
 
 def write_sample_scores(
@@ -26,8 +27,7 @@ def write_sample_scores(
     """Write a line per sample: the answer that was extracted, what each metric says of it alone and counted for it."""
     values = {one.name: one.sample_values(rows[one.name]) for one in metrics if one.name in rows}
     aligning = next((one for one in metrics if one.aligns and one.name in rows), None)
-    temporary = path.with_name(f"{path.name}.tmp")
-    with temporary.open("wb") as file:
+    with replacing(path) as file:
         for number, item in enumerate(items):
             line = {
                 "id": item.sample_id,
@@ -41,7 +41,6 @@ def write_sample_scores(
                 alignment = aligning.alignment(references=item.references, answer=item.answer)
                 line["alignment"] = alignment.to_json()
             file.write(encode_line(line))
-    temporary.replace(path)
 
 
 def read_sample_scores(path: Path, metrics: Sequence[str]) -> tuple[list[dict[str, Any]], dict[str, Rows]]:

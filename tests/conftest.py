@@ -71,7 +71,7 @@ class CommandResult:
 @pytest.fixture
 def otoscope(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., CommandResult]]:
     """Run the command in this process; returns status, stdout and stderr."""
-    before = signal.getsignal(signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
     def run(*arguments: object) -> CommandResult:
         capfd.readouterr()
@@ -81,7 +81,8 @@ def otoscope(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Comman
         return CommandResult(int(exit_info.value.code or 0), captured.out, captured.err)
 
     yield run
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

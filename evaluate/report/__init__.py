@@ -20,6 +20,7 @@ from evaluate.report.published import PublishedScore, load_published, load_radar
 from evaluate.report.sample_page.page import write_sample_page
 from evaluate.results import RunDirectory, find_scores
 from evaluate.types import SAMPLE_SPLIT
+from evaluate.whole_files import write_whole
 
 # What a report may hold besides what it always does.
 OWN_FILES = frozenset(
@@ -85,7 +86,7 @@ def write_report(
         ),
     }
     for name, text in texts.items():
-        (out / name).write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
+        write_whole(out / name, text)
     written = [*(out / name for name in texts), *(path for chart in charts for path in chart.files)]
     for name in OWN_FILES - {path.name for path in written}:
         (out / name).unlink(missing_ok=True)  # of an earlier report, of other runs

@@ -400,12 +400,14 @@ def test_a_damaged_document_is_named_by_the_report(
     assert str(Path(document["run_dir"], name)) in line
 
 
-def test_a_record_without_sessions_is_named(evaluate: Command) -> None:
+def test_a_record_without_sessions_is_set_aside_and_made_anew(evaluate: Command) -> None:
     [document] = evaluate("--json", task="librispeech:test-clean").json
     Path(document["run_dir"], "run.json").write_text("{}")
     result = evaluate(task="librispeech:test-clean")
-    assert result.status == 4
-    assert "run.json: has no list of sessions; start over with --fresh" in result.stderr
+    assert result.status == 0
+    assert "run.json is damaged; it is kept as run.damaged and made anew" in result.stderr
+    assert Path(document["run_dir"], "run.damaged").read_text() == "{}"
+    assert json.loads(Path(document["run_dir"], "run.json").read_text())["run_id"] == document["run_id"]
 
 
 def test_a_metric_that_cannot_be_made_is_found_before_the_run(evaluate: Command, tmp_path: Path) -> None:

@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
-from evaluate.page_data import ensure_page_data, is_made_from, made_from, read_sample, read_samples, write_page_data
+from evaluate.page_data import (
+    ensure_page_data,
+    is_made_from,
+    made_from,
+    page_folder,
+    read_sample,
+    read_samples,
+    write_page_data,
+)
 from evaluate.results import RunDirectory
 
 LINE: dict[str, Any] = {
@@ -133,3 +141,14 @@ def test_what_breaks_off_leaves_the_old_data_whole(tmp_path: Path, monkeypatch: 
         write_page_data(run, folder)
     assert index_of(folder)["ids"] == ["a"]
     assert not list(folder.parent.glob("*.tmp"))
+
+
+def test_what_a_killed_process_left_half_written_is_removed_a_day_later(tmp_path: Path) -> None:
+    run = run_of(tmp_path, {"id": "a"})
+    half, young = (page_folder(run).parent / f"{name}.tmp" for name in ("half.1", "young.2"))
+    for folder in (half, young):
+        folder.mkdir(parents=True)
+    os.utime(half, (0, 0))
+    ensure_page_data(run)
+    assert not half.exists()
+    assert young.exists()

@@ -21,6 +21,7 @@ from evaluate.report.html import ASSETS, render
 from evaluate.results import RunDirectory
 from evaluate.scores_schema import complete_scores
 from evaluate.tables import describe_same_answers, describe_truncated, format_interval, format_value
+from evaluate.whole_files import write_whole
 
 STYLES = ("base.css", "difference.css", "samples.css")
 SCRIPTS = (
@@ -47,7 +48,7 @@ def write_sample_page(run_dir: Path, target_dir: Path) -> Path:
     if not is_made_from(target, made_from(run)):
         _share(source, target)
     page = target_dir / "index.html"
-    page.write_text(sample_page(run, audio="place"), encoding="utf-8", errors="backslashreplace")
+    write_whole(page, sample_page(run, audio="place"))
     return page
 
 
