@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PEERS := .venv-peers
 # CI runs the slow tests too.
 PYTEST_ARGS ?= $(if $(CI),,-m "not slow")
 
@@ -49,8 +50,17 @@ test: $(READY)  ## format, lint, types, tests: what CI runs
 	$(BIN)/mypy
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-bench: $(READY)  ## speed, side by side with what one would use instead
-	$(BIN)/python tests/bench.py
+# Peers have an environment of their own: lm_eval brings a package `evaluate`, which must never stand beside ours.
+$(PEERS)/.ready: constraints.txt
+	$(PYTHON) -m venv --clear $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt faster-whisper jiwer lm_eval pycocoevalcap
+	@touch $@
+
+$(PEERS): $(PEERS)/.ready
+
+bench: $(READY)  ## speed, side by side with what one would use instead: [ARGS="--only wer --strict"]
+	@$(MAKE) $(PEERS)/.ready || echo "error: $(PEERS) could not be made; the rows that need it will say so" >&2
+	$(BIN)/python -m tests.bench $(ARGS)
 
 docs: $(READY)  ## the documentation, in build/site
 	$(BIN)/mkdocs build --strict --quiet
@@ -60,4 +70,4 @@ format: $(READY)  ## format and mend what can be mended by itself
 	$(BIN)/ruff check --fix .
 
 clean:  ## remove what was built; results stay
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

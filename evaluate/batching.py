@@ -14,6 +14,9 @@ class BatchPlanner(Generic[Item]):
     Longest first: what does not fit into memory shows at once, and the remaining time shrinks steadily. A batch costs
     its longest clip times its size, since shorter clips are padded to the longest.
 
+    Clips that cost the same, as all do that Whisper pads to its window, are still ordered by their own length: a batch
+    is decoded until its longest answer ends, and a longer clip most often has the longer answer.
+
     Args:
         items: What goes to the model, with durations in seconds, in any order; equal durations keep their order.
         max_batch_seconds: Budget of padded audio seconds per batch. A clip that is longer goes alone.
@@ -27,8 +30,8 @@ class BatchPlanner(Generic[Item]):
         max_batch_seconds: float,
         padded_seconds: Callable[[float], float],
     ) -> None:
-        priced = [(padded_seconds(duration_s), item) for item, duration_s in items]
-        self._queue = deque(sorted(priced, key=lambda pair: -pair[0]))
+        ordered = sorted(items, key=lambda pair: (-padded_seconds(pair[1]), -pair[1]))
+        self._queue = deque((padded_seconds(duration_s), item) for item, duration_s in ordered)
         self._padded_seconds = padded_seconds
         self._budget = max_batch_seconds
 

@@ -17,6 +17,7 @@ from evaluate.types import GenerationOptions, Output, Request
 from models.checkpoint import Checkpoint, check_dtype, resolve_device
 from models.conventions import family_of
 from models.memory import refuse_too_large
+from models.onednn import speed_up_linear_layers
 
 _MISSING_LIBRARY = re.compile(r"requires the (\S+) library")  # as transformers says it
 # What a checkpoint's generation_config.json may say of decoding, and is not asked: what was used stands in run.json.
@@ -142,6 +143,8 @@ class Pretrained(ModelAdapter):
         except (RuntimeError, AssertionError) as error:  # an absent device, or one without room
             reason = " ".join(str(error).split())[:300]
             raise ModelLoadError(f"{where}: the checkpoint does not fit on {self.device} ({reason})") from error
+        if self.device == "cpu" and self._dtype() == "float32":
+            speed_up_linear_layers(self._model)
 
     def _load_part(self, part_class: Any, **settings: Any) -> Any:
         """Return what `from_pretrained` of a class makes of the checkpoint.

@@ -35,6 +35,10 @@ def test_padding_to_a_window_counts() -> None:
     assert batches(planner([1, 1, 1, 1], budget=60, window_s=30)) == [[0, 1], [2, 3]]
 
 
+def test_clips_that_cost_the_same_are_still_batched_with_those_of_like_length() -> None:
+    assert batches(planner([1, 9, 2, 8], budget=60, window_s=30)) == [[1, 3], [2, 0]]
+
+
 def test_after_running_out_of_memory_batches_cost_at_most_half() -> None:
     plan = planner([10] * 7, budget=40)
     assert len(plan.next_batch()) == 4
