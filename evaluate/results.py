@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from evaluate import __version__
@@ -137,7 +138,7 @@ def corpus_fingerprint(samples: Sequence[Sample]) -> str:
     """
     running = hashlib.sha256()
     for sample in samples:
-        audio = [(file_digest(ref.path), ref.start_s, ref.duration_s) for ref in sample.audio]
+        audio = [(file_digest(ref.file), ref.start_s, ref.duration_s) for ref in sample.audio]
         item = [sample.id, sample.prompt, sample.references, sample.choices, sample.language, audio]
         if sample.turns:
             item.append([(turn.role, turn.text, turn.num_clips) for turn in sample.turns])
@@ -145,19 +146,21 @@ def corpus_fingerprint(samples: Sequence[Sample]) -> str:
     return running.hexdigest()[:16]
 
 
-def file_digest(path: Path, *, num_blocks: int = 3) -> str | None:
+def file_digest(path: str | Path, *, num_blocks: int = 3) -> str | None:
     """Return a hash of a file's size and of blocks spread evenly over it; None for what is no file, or unreadable."""
     running = hashlib.sha256()
     try:
-        if not path.is_file():  # a pipe would never end
+        status = os.stat(path)  # noqa: PTH116  once for each file of a corpus, so without path and file objects
+        if not S_ISREG(status.st_mode):  # a pipe would never end
             return None
-        size = path.stat().st_size
-        running.update(str(size).encode())
-        with path.open("rb", buffering=0) as file:
-            last = max(0, size - _BLOCK_BYTES)
+        running.update(str(status.st_size).encode())
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            last = max(0, status.st_size - _BLOCK_BYTES)
             for offset in sorted({last * number // max(1, num_blocks - 1) for number in range(num_blocks)}):
-                file.seek(offset)
-                running.update(file.read(_BLOCK_BYTES))
+                running.update(os.pread(descriptor, _BLOCK_BYTES, offset))
+        finally:
+            os.close(descriptor)
     except (OSError, ValueError):  # ValueError: a name with a NUL
         return None
     return running.hexdigest()[:16]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations  # numpy is named, but not imported: `otoscope --help` needs these records too
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,10 +27,18 @@ def primary_subtag(language: str) -> str:
 class AudioRef:
     """Where a stretch of audio is; whoever needs it reads it."""
 
-    path: Path
+    file: str | Path  # kept as text, a third of the memory: there may be a million
     start_s: float = 0.0
     duration_s: float | None = None  # None: to the end of the file
     is_silent: bool = False  # heard as so many frames of zeros, see evaluate.probes
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "file", os.fspath(self.file))
+
+    @property
+    def path(self) -> Path:
+        """The file, as a path."""
+        return Path(self.file)
 
 
 @dataclass(frozen=True, slots=True)
