@@ -27,8 +27,7 @@ class BatchPlanner(Generic[Item]):
         max_batch_seconds: float,
         padded_seconds: Callable[[float], float],
     ) -> None:
-        priced = [(padded_seconds(duration_s), item) for item, duration_s in items]
-        self._queue = deque(sorted(priced, key=lambda pair: -pair[0]))
+        self._queue = deque(sorted(items, key=lambda pair: -padded_seconds(pair[1])))
         self._padded_seconds = padded_seconds
         self._budget = max_batch_seconds
 
@@ -36,10 +35,11 @@ class BatchPlanner(Generic[Item]):
         """Return the next batch, empty when all are handed out."""
         if not self._queue:
             return []
-        longest, first = self._queue.popleft()
+        first, duration_s = self._queue.popleft()
+        longest = self._padded_seconds(duration_s)
         batch = [first]
         while self._queue and longest * (len(batch) + 1) <= self._budget and len(batch) < MAX_BATCH_SIZE:
-            batch.append(self._queue.popleft()[1])
+            batch.append(self._queue.popleft()[0])
         return batch
 
     def fits(self, durations: Sequence[float]) -> bool:

@@ -83,7 +83,7 @@ def read_manifest(
     """
     rows: list[Row] = []
     seen: dict[str, str] = {}
-    reading = _Reading((path.parent, data_dir))
+    reading = _Reading((str(path.parent), str(data_dir)))
     for where, record in read_jsonl(path):
         field = next((field for field in reference_fields if record.get(field) is not None), None)
         if field is not None and "references" not in record:
@@ -110,14 +110,16 @@ _NO_FIELDS: Mapping[str, Any] = MappingProxyType({})  # one for all lines: there
 class _Reading:
     """What the lines of a list share."""
 
-    folders: tuple[Path, ...]  # where audio is looked for
+    folders: tuple[str, ...]  # where audio is looked for
     known_groups: dict[Any, Mapping[str, str]] = field(default_factory=dict)
 
     def audio(self, path: str, start_s: float = 0.0, duration_s: float | None = None) -> AudioRef:
         """Return a clip in the first place where its file is, or in the first where it could be."""
-        # As text: an absolute path stays what it is, and path objects would cost more than all else in a line.
-        candidates = [os.path.join(folder, path) for folder in self.folders]  # noqa: PTH118
-        return AudioRef(next(filter(is_there, candidates), candidates[0]), start_s, duration_s)
+        # As text: path objects would cost more than all else in a line. An absolute path stays what it is.
+        first = os.path.join(self.folders[0], path)  # noqa: PTH118
+        others = (os.path.join(folder, path) for folder in self.folders[1:])  # noqa: PTH118
+        file = first if is_there(first) else next(filter(is_there, others), first)
+        return AudioRef(file, start_s, duration_s)
 
     def groups(self, where: str, record: Mapping[str, Any]) -> Mapping[str, str]:
         """Return the groups that a line names; equal ones are one object."""

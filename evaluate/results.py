@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from itertools import islice
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any
@@ -44,6 +45,7 @@ _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")  # of the environment; what else stan
 _HIDDEN = "***"
 _MAX_SLUG = 100
 _BLOCK_BYTES = 4096
+_ITEMS_AT_ONCE = 1000
 
 
 class RunDirectory:
@@ -130,6 +132,18 @@ def digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def digest_of_items(items: Mapping[str, Any]) -> str:
+    """Return the `digest` of a mapping, without a text of the whole in memory."""
+    running = hashlib.sha256(b"{")
+    names = iter(sorted(items))
+    between = b""
+    while part := {name: items[name] for name in islice(names, _ITEMS_AT_ONCE)}:
+        running.update(between + json.dumps(part, separators=(",", ":"), default=str)[1:-1].encode())
+        between = b","
+    running.update(b"}")
+    return running.hexdigest()
+
+
 def corpus_fingerprint(samples: Sequence[Sample]) -> str:
     """Return a hash of ids, prompts, references, and spans, sizes and excerpts of the audio, in order.
 
@@ -150,12 +164,12 @@ def file_digest(path: str | Path, *, num_blocks: int = 3) -> str | None:
     """Return a hash of a file's size and of blocks spread evenly over it; None for what is no file, or unreadable."""
     running = hashlib.sha256()
     try:
-        status = os.stat(path)  # noqa: PTH116  once for each file of a corpus, so without path and file objects
-        if not S_ISREG(status.st_mode):  # a pipe would never end
-            return None
-        running.update(str(status.st_size).encode())
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would wait for its other end
         try:
+            status = os.fstat(descriptor)
+            if not S_ISREG(status.st_mode):
+                return None
+            running.update(str(status.st_size).encode())
             last = max(0, status.st_size - _BLOCK_BYTES)
             for offset in sorted({last * number // max(1, num_blocks - 1) for number in range(num_blocks)}):
                 running.update(os.pread(descriptor, _BLOCK_BYTES, offset))

@@ -172,6 +172,36 @@ class Prediction:
             **({"details": dict(self.details)} if self.details else {}),
         }
 
+    @staticmethod
+    def check(record: Mapping[str, Any]) -> None:
+        """Hold a record of `predictions.jsonl` to its form.
+
+        Raises:
+            KeyError, TypeError: The record lacks a field, or a field has another type.
+        """
+        error, hypothesis, groups = record["error"], record["hypothesis"], record.get("groups", {})
+        if not isinstance(record["id"], str) or not isinstance(hypothesis, str | None):
+            raise TypeError("id must be a string, hypothesis a string or null")
+        if (hypothesis is None) == (error is None):
+            raise TypeError("exactly one of hypothesis and error must be null")
+        if error is not None:
+            error["type"], error["message"]
+        record["audio_seconds"], record["latency_seconds"]
+        audio = record.get("audio") or []
+        if not _are_strings(record["references"]) or not record["references"] or not _are_strings(audio):
+            raise TypeError("references and audio must be lists of strings, references not empty")
+        if not isinstance(groups, dict) or not _are_strings(list(groups.values())):
+            raise TypeError("groups must be an object of strings")
+        if (clips := record.get("clips")) and not _are_strings(clips):
+            raise TypeError("clips must be a list of strings")
+        usage, details = record.get("usage") or {}, record.get("details") or {}
+        if not isinstance(usage, dict) or not all(isinstance(value, int | float) for value in usage.values()):
+            raise TypeError("usage must be an object of numbers")
+        if not isinstance(details, dict) or not _are_strings(list(details.values())):
+            raise TypeError("details must be an object of strings")
+        if (spans := record.get("spans")) and (len(spans) != len(audio) or not all(map(_is_span, spans))):
+            raise TypeError("spans must be a list of [start, duration or null], one for each path in audio")
+
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Prediction:
         """Read a record of `predictions.jsonl`.
@@ -179,41 +209,23 @@ class Prediction:
         Raises:
             KeyError, TypeError: The record lacks a field, or a field has another type.
         """
-        error, hypothesis, groups = record["error"], record["hypothesis"], record.get("groups", {})
-        clips, spans = record.get("clips") or [], record.get("spans") or []
-        usage, details = record.get("usage") or {}, record.get("details") or {}
-        if not isinstance(record["id"], str) or not isinstance(hypothesis, str | None):
-            raise TypeError("id must be a string, hypothesis a string or null")
-        if (hypothesis is None) == (error is None):
-            raise TypeError("exactly one of hypothesis and error must be null")
-        audio = record.get("audio") or []
-        if not _are_strings(record["references"]) or not record["references"] or not _are_strings(audio):
-            raise TypeError("references and audio must be lists of strings, references not empty")
-        if not isinstance(groups, dict) or not _are_strings(list(groups.values())):
-            raise TypeError("groups must be an object of strings")
-        if not _are_strings(clips):
-            raise TypeError("clips must be a list of strings")
-        if not isinstance(usage, dict) or not all(isinstance(value, int | float) for value in usage.values()):
-            raise TypeError("usage must be an object of numbers")
-        if not isinstance(details, dict) or not _are_strings(list(details.values())):
-            raise TypeError("details must be an object of strings")
-        if spans and (len(spans) != len(audio) or not all(map(_is_span, spans))):
-            raise TypeError("spans must be a list of [start, duration or null], one for each path in audio")
+        cls.check(record)
+        error = record["error"]
         return cls(
             id=record["id"],
-            hypothesis=hypothesis,
+            hypothesis=record["hypothesis"],
             error=None if error is None else Failure(error["type"], error["message"]),
             references=tuple(record["references"]),
             audio_seconds=record["audio_seconds"],
             latency_seconds=record["latency_seconds"],
             truncated=record.get("truncated"),
             prompt=record.get("prompt", ""),
-            groups=groups,
-            audio=tuple(audio),
-            spans=tuple((start_s, duration_s) for start_s, duration_s in spans),
-            clips=tuple(clips),
-            usage=usage,
-            details=details,
+            groups=record.get("groups", {}),
+            audio=tuple(record.get("audio") or ()),
+            spans=tuple((start_s, duration_s) for start_s, duration_s in record.get("spans") or ()),
+            clips=tuple(record.get("clips") or ()),
+            usage=record.get("usage") or {},
+            details=record.get("details") or {},
         )
 
 
@@ -225,4 +237,4 @@ def _is_span(value: Any) -> bool:
 
 
 def _are_strings(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return isinstance(value, list) and {*map(type, value)} <= {str}
