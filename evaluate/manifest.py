@@ -54,11 +54,13 @@ class Row:
     turns: tuple[Turn, ...] = ()  # of a conversation, before the question
     choices: tuple[str, ...] = ()  # that this question alone offers
     fields: Mapping[str, Any] = field(default_factory=dict)  # the line's other fields, as they came
+    # The clips that were seen to be there: a look costs as much as a line.
+    found: tuple[AudioRef, ...] | None = field(default=None, compare=False, repr=False)
 
     @property
     def has_audio(self) -> bool:
         """Whether every file is there."""
-        return all(is_there(ref.file) for ref in self.audio)
+        return self.audio is self.found or all(is_there(ref.file) for ref in self.audio)
 
 
 def read_manifest(
@@ -113,13 +115,22 @@ class _Reading:
     folders: tuple[str, ...]  # where audio is looked for
     known_groups: dict[Any, Mapping[str, str]] = field(default_factory=dict)
 
-    def audio(self, path: str, start_s: float = 0.0, duration_s: float | None = None) -> AudioRef:
-        """Return a clip in the first place where its file is, or in the first where it could be."""
-        # As text: path objects would cost more than all else in a line. An absolute path stays what it is.
-        first = os.path.join(self.folders[0], path)  # noqa: PTH118
-        others = (os.path.join(folder, path) for folder in self.folders[1:])  # noqa: PTH118
-        file = first if is_there(first) else next(filter(is_there, others), first)
-        return AudioRef(file, start_s, duration_s)
+    def clips(
+        self, paths: Sequence[str], start_s: float = 0.0, duration_s: float | None = None
+    ) -> tuple[tuple[AudioRef, ...], tuple[AudioRef, ...] | None]:
+        """Return a row's `audio`, each file in the first place where it is or else could be, and its `found`."""
+        files = [self._find(path) for path in paths]
+        audio = tuple(AudioRef(file, start_s, duration_s) for file, _ in files)
+        return audio, audio if all(there for _, there in files) else None
+
+    def _find(self, path: str) -> tuple[str, bool]:
+        """Return where a file is, or could be, and whether it is there."""
+        for folder in self.folders:
+            # As text: path objects would cost more than all else in a line. An absolute path stays what it is.
+            file = os.path.join(folder, path)  # noqa: PTH118
+            if is_there(file):
+                return file, True
+        return os.path.join(self.folders[0], path), False  # noqa: PTH118
 
     def groups(self, where: str, record: Mapping[str, Any]) -> Mapping[str, str]:
         """Return the groups that a line names; equal ones are one object."""
@@ -146,10 +157,12 @@ def _own_row(where: str, record: dict[str, Any], reading: _Reading) -> Row:
     duration_s = seconds_field(where, record, "duration_s", minimum=None)
     turns = _conversation(where, record)
     paths = [path for turn in turns for path in _paths(where, turn)] if turns else _paths(where, record)
+    clips, found = reading.clips(paths, start_s or 0.0, duration_s)
     return Row(
         where=where,
         id=text_field(where, record, "id"),
-        audio=tuple(reading.audio(one, start_s or 0.0, duration_s) for one in paths),
+        audio=clips,
+        found=found,
         references=references_field(where, record, "references"),
         language=primary_subtag(text_field(where, record, "language", default="")),
         question=text_field(where, turns[-1] if turns else record, "text" if turns else "question", default=""),
@@ -193,10 +206,12 @@ def _qwen_row(where: str, record: dict[str, Any], reading: _Reading) -> Row:
     if not audio:
         raise ManifestError(f"{where}: 'audio' is empty, expected a path")
     references = record["gt"] if isinstance(record["gt"], list) else [record["gt"]]
+    clips, found = reading.clips([audio])
     return Row(
         where=where,
         id=PurePosixPath(audio).stem,
-        audio=(reading.audio(audio),),
+        audio=clips,
+        found=found,
         references=references_field(where, {"gt": references}, "gt"),
         question=text_field(where, record, "question", default=""),
         source=text_field(where, record, "source"),
@@ -207,10 +222,12 @@ def _qwen_row(where: str, record: dict[str, Any], reading: _Reading) -> Row:
 def _query_row(where: str, record: dict[str, Any], reading: _Reading) -> Row:
     """Return a row of the chat evaluation: its text holds the place of the audio, which is the model's business."""
     text = _AUDIO_SLOT.sub("", text_field(where, record, "query"))
+    clips, found = reading.clips(_paths(where, record))
     return Row(
         where=where,
         id=str(record.get("id", "")) or PurePosixPath(text_field(where, record, "audio")).stem,
-        audio=tuple(reading.audio(one) for one in _paths(where, record)),
+        audio=clips,
+        found=found,
         references=("",),
         question=text.strip(),
         source=text_field(where, record, "source", default=""),

@@ -49,7 +49,7 @@ def index_log(path: Path) -> LogIndex:
             if not line.endswith(b"\n"):
                 break
             try:
-                record = json.loads(line)
+                record = json.loads(line.decode())  # of bytes it would ask in which Unicode they are
                 Prediction.check(record)
             except NOT_A_RECORD:
                 index.damaged.append(line)
@@ -85,7 +85,7 @@ def records_at(path: Path, offsets: Iterable[int]) -> Iterator[dict[str, Any]]:
                 file.seek(offset)
             line = file.readline()
             position = offset + len(line)
-            yield json.loads(line)
+            yield json.loads(line.decode())
 
 
 def mend_tail(path: Path) -> bool:
