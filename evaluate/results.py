@@ -45,6 +45,8 @@ _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")  # of the environment; what else stan
 _HIDDEN = "***"
 _MAX_SLUG = 100
 _BLOCK_BYTES = 4096
+# Opening a pipe waits for its other end unless told not to; Windows has neither pipes like that nor the flag.
+_READ_ONLY = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _ITEMS_AT_ONCE = 1000
 
 
@@ -164,7 +166,7 @@ def file_digest(path: str | Path, *, num_blocks: int = 3) -> str | None:
     """Return a hash of a file's size and of blocks spread evenly over it; None for what is no file, or unreadable."""
     running = hashlib.sha256()
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would wait for its other end
+        descriptor = os.open(path, _READ_ONLY)
         try:
             status = os.fstat(descriptor)
             if not S_ISREG(status.st_mode):
@@ -172,7 +174,8 @@ def file_digest(path: str | Path, *, num_blocks: int = 3) -> str | None:
             running.update(str(status.st_size).encode())
             last = max(0, status.st_size - _BLOCK_BYTES)
             for offset in sorted({last * number // max(1, num_blocks - 1) for number in range(num_blocks)}):
-                running.update(os.pread(descriptor, _BLOCK_BYTES, offset))
+                os.lseek(descriptor, offset, os.SEEK_SET)
+                running.update(os.read(descriptor, _BLOCK_BYTES))
         finally:
             os.close(descriptor)
     except (OSError, ValueError):  # ValueError: a name with a NUL
