@@ -18,20 +18,22 @@ class BatchPlanner(Generic[Item]):
     is decoded until its longest answer ends, and a longer clip most often has the longer answer.
 
     Args:
-        items: What goes to the model, with durations in seconds, in any order; equal durations keep their order.
+        items: What goes to the model, in any order; equal durations keep their order.
+        seconds: Returns how long an item lasts, in seconds.
         max_batch_seconds: Budget of padded audio seconds per batch. A clip that is longer goes alone.
         padded_seconds: What a clip of some duration costs by itself, see `ModelAdapter.padded_seconds`.
     """
 
     def __init__(
         self,
-        items: Sequence[tuple[Item, float]],
+        items: Sequence[Item],
         *,
+        seconds: Callable[[Item], float],
         max_batch_seconds: float,
         padded_seconds: Callable[[float], float],
     ) -> None:
-        ordered = sorted(items, key=lambda pair: (-padded_seconds(pair[1]), -pair[1]))
-        self._queue = deque((padded_seconds(duration_s), item) for item, duration_s in ordered)
+        self._queue = deque(sorted(items, key=lambda item: (-padded_seconds(seconds(item)), -seconds(item))))
+        self._seconds = seconds
         self._padded_seconds = padded_seconds
         self._budget = max_batch_seconds
 
@@ -39,10 +41,10 @@ class BatchPlanner(Generic[Item]):
         """Return the next batch, empty when all are handed out."""
         if not self._queue:
             return []
-        longest, first = self._queue.popleft()
-        batch = [first]
+        batch = [self._queue.popleft()]
+        longest = self._padded_seconds(self._seconds(batch[0]))
         while self._queue and longest * (len(batch) + 1) <= self._budget and len(batch) < MAX_BATCH_SIZE:
-            batch.append(self._queue.popleft()[1])
+            batch.append(self._queue.popleft())
         return batch
 
     def fits(self, durations: Sequence[float]) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 from evaluate.errors import RequestError, RunDamagedError
 from evaluate.prediction_log import NOT_A_RECORD, encode_line, index_log
 from evaluate.results import RunDirectory, digest, file_digest
-from evaluate.types import Prediction, Sample
+from evaluate.types import Sample
 from evaluate.whole_files import replacing
 
 _PARTS = ("question", "references", "audio")
@@ -60,18 +60,18 @@ def refuse_other_samples(run: RunDirectory, facts: Mapping[str, Any], samples: S
             )
 
 
-def same_corpus_check(log: Path, samples: Sequence[Sample]) -> Callable[[Prediction], None]:
-    """Return a check of a log's predictions: those of another version of the corpus are no answers to this one.
+def same_corpus_check(log: Path, samples: Sequence[Sample]) -> Callable[[Mapping[str, Any]], None]:
+    """Return a check of a log's records: those of another version of the corpus are no answers to this one.
 
     It raises `RunDamagedError` for one that was logged with other references.
     """
     references = {sample.id: sample.references for sample in samples}
 
-    def check(prediction: Prediction) -> None:
-        expected = references.get(prediction.id, prediction.references)
-        if prediction.references != expected:
+    def check(record: Mapping[str, Any]) -> None:
+        expected = references.get(record["id"])
+        if expected is not None and record["references"] != list(expected):
             raise RunDamagedError(
-                f"{log}: sample {prediction.id!r} was answered for the references {list(prediction.references)}, the "
+                f"{log}: sample {record['id']!r} was answered for the references {record['references']}, the "
                 f"corpus has {list(expected)}; put back the log of this corpus, or start over with --fresh"
             )
 

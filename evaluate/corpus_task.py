@@ -101,10 +101,12 @@ class CorpusTask(Task):
     def sample_of(self, row: Row, split: str) -> Sample:
         """Make a sample of a row."""
         language, spoken = self.language_of(split), self.spoken_language(split) or row.language
+        listed = self._listed_prompt(row)
+        template = self._template(row, split) if listed is None else listed
         sample = Sample(
             id=row.id,
             audio=row.audio,
-            prompt="",
+            prompt=self._known.setdefault(template, template),
             references=self.references_of(row, split),
             kind=self.kind,
             language=spoken,
@@ -116,7 +118,9 @@ class CorpusTask(Task):
             turns=row.turns,
             context=_as_text(row.fields.get(self.context_field)),
         )
-        prompt = self._prompt(row, sample, split)
+        if listed is not None or "{" not in template:
+            return sample
+        prompt = render_prompt(template, sample)
         return replace(sample, prompt=self._known.setdefault(prompt, prompt))
 
     def remarks(self, split: str) -> list[str]:
@@ -306,16 +310,19 @@ class CorpusTask(Task):
             "the lines' own `split` or `source`"
         )
 
-    def _prompt(self, row: Row, sample: Sample, split: str) -> str:
+    def _listed_prompt(self, row: Row) -> str | None:
+        """Return the prompt that a published evaluation's own list gives a row; None: none, or it is not used."""
         own = row.fields.get("prompt") if row.source and self.dataset is None else None
-        if self.protocol_name == "qwen2-audio" and isinstance(own, str):
-            return own  # that evaluation's prompts stand in its lists
+        return own if self.protocol_name == "qwen2-audio" and isinstance(own, str) else None
+
+    def _template(self, row: Row, split: str) -> str:
+        """Return what a row asks, with its places unfilled."""
         if self.protocol:
-            return render_prompt(self.protocol.prompt, sample)
+            return self.protocol.prompt
         template = self.prompt_of(split)
-        if sample.question and "{question}" not in template:
+        if row.question and "{question}" not in template:
             template = f"{template}\n{{question}}" if template else "{question}"
-        return render_prompt(template, sample)
+        return template
 
     def _label(self, row: Row, reference: str, choices: tuple[str, ...]) -> str:
         """Return the choice that a reference is."""

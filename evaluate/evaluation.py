@@ -35,7 +35,7 @@ from evaluate.results import (
     write_json,
 )
 from evaluate.runner import Runner, RunnerReport, RunnerSettings
-from evaluate.scoring import ScoringOptions, score_log
+from evaluate.scoring import ScoringOptions, kept_scores, score_log
 from evaluate.selection import Notice, Selection
 from evaluate.task import Split, Task
 from evaluate.types import GenerationOptions, Sample
@@ -124,10 +124,17 @@ class Evaluation:
             if self._settings.fresh:
                 run.set_aside()
             record = self._record(run, facts, selection)
-            report = self._answer_rest(run, record, selection)
-            self._notice_rates(task, report)
+            kept = kept_scores(task, self._judged(selection), run, self._scoring_options())
+            report = RunnerReport()
+            if kept is None or (kept["n_failed"] and not self._settings.keep_failed):
+                report = self._answer_rest(run, record, selection)
+                self._notice_rates(task, report)
+            else:  # that log was whole, so it need not be read to know what is left
+                self._notice_done(selection, num_left=0)
+            if not run.run_json.exists():
+                write_json(run.run_json, record)
             started = time.perf_counter()
-            scores = self._score(run, record, selection)
+            scores = self._score(run, record, selection, None if report.num_done else kept)
             if report.num_done:
                 self._record_scoring(run, time.perf_counter() - started)
             return scores
@@ -244,22 +251,23 @@ class Evaluation:
                 "their samples run again"
             )
         rest = self._left(index, selection.samples)
-        if len(rest) < len(selection.samples):
-            self._notice(
-                f"{title}: {len(selection.samples) - len(rest)} of {len(selection.samples)} are in the log already"
-            )
+        self._notice_done(selection, num_left=len(rest))
         if strangers := index.offsets.keys() - {sample.id for sample in selection.samples}:
             self._notice(f"{title}: the log holds {len(strangers)} ids that are not in the corpus; they are not scored")
         report = RunnerReport()
         if rest:
+            del index  # not held beside what the run needs
             left = replace(selection, samples=tuple(rest))
             report = self._run_samples(run, record, left, asked=selection.samples)
             index = index_log(run.predictions)
         if rest or index.damaged or index.num_lines > len(index.offsets):
             compact(run.predictions, index, [sample.id for sample in selection.samples])
-        if not run.run_json.exists():
-            write_json(run.run_json, record)
         return report
+
+    def _notice_done(self, selection: Selection, *, num_left: int) -> None:
+        total = len(selection.samples)
+        if num_left < total:
+            self._notice(f"{selection.title}: {total - num_left} of {total} are in the log already")
 
     def _left(self, index: LogIndex, samples: Sequence[Sample]) -> list[Sample]:
         retried = set() if self._settings.keep_failed else index.failed
@@ -351,8 +359,17 @@ class Evaluation:
             shown = ", ".join(f"{count} at {rate} Hz" for rate, count in rates.most_common())
             self._notice(f"{task.name}: the files differ in sampling rate: {shown}")
 
-    def _score(self, run: RunDirectory, record: dict[str, Any], selection: Selection) -> dict[str, Any]:
-        judged = replace(selection.split, samples=selection.samples)
+    def _judged(self, selection: Selection) -> Split:
+        """Return a split of those samples that are asked for."""
+        return replace(selection.split, samples=selection.samples)
+
+    def _scoring_options(self) -> ScoringOptions:
+        return replace(self._settings.scoring, seed=self._settings.seed)
+
+    def _score(
+        self, run: RunDirectory, record: dict[str, Any], selection: Selection, kept: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        """Write and return the scores document; `kept` is what scoring the same log gave before, None if it did not."""
         log_keys = ("model_log_format", "model_log_part")  # where the answers are from another program's log
         origin: dict[str, Any] = {key: record[key] for key in log_keys if key in record}
         scores = {
@@ -375,7 +392,7 @@ class Evaluation:
             **({"categories": list(selection.task.categories)} if selection.task.categories else {}),
             **self._clip_facts(run, selection),
             **self._probe_facts(),
-            **score_log(selection.task, judged, run, replace(self._settings.scoring, seed=self._settings.seed)),
+            **(kept or score_log(selection.task, self._judged(selection), run, self._scoring_options())),
         }
         if self._model.answers_alike:
             scores.pop("same_answers", None)

@@ -4,6 +4,7 @@ Errors name file and line (`where`); nothing is repaired.
 """
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ def read_jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                 if not raw.strip():
                     continue
                 try:
-                    record = json.loads(raw)
+                    record = json.loads(raw.removeprefix(BOM_UTF8).decode("utf-8", "surrogatepass"))
                 except UnicodeDecodeError as error:
                     raise ManifestError(f"{where}: not UTF-8 ({error.reason}); save the file as UTF-8") from error
                 except (ValueError, RecursionError) as error:

@@ -14,10 +14,12 @@ evaluation there is no reference.
 """
 
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any
 
 from evaluate.errors import ManifestError
@@ -52,11 +54,13 @@ class Row:
     turns: tuple[Turn, ...] = ()  # of a conversation, before the question
     choices: tuple[str, ...] = ()  # that this question alone offers
     fields: Mapping[str, Any] = field(default_factory=dict)  # the line's other fields, as they came
+    # The clips that were seen to be there: a look costs as much as a line.
+    found: tuple[AudioRef, ...] | None = field(default=None, compare=False, repr=False)
 
     @property
     def has_audio(self) -> bool:
         """Whether every file is there."""
-        return all(is_there(ref.path) for ref in self.audio)
+        return self.audio is self.found or all(is_there(ref.file) for ref in self.audio)
 
 
 def read_manifest(
@@ -81,12 +85,13 @@ def read_manifest(
     """
     rows: list[Row] = []
     seen: dict[str, str] = {}
+    reading = _Reading((str(path.parent), str(data_dir)))
     for where, record in read_jsonl(path):
         field = next((field for field in reference_fields if record.get(field) is not None), None)
         if field is not None and "references" not in record:
             texts = as_texts(record[field])
             record["references"] = list(texts) or ([""] if multilabel else [])
-        row = _row(where, record, (path.parent, data_dir))
+        row = _row(where, record, reading)
         if not doubled:
             refuse_doubled(seen, row.id, where)
         rows.append(row)
@@ -100,12 +105,45 @@ _OWN_FIELDS = frozenset(
 )
 
 
-def _row(where: str, record: dict[str, Any], folders: tuple[Path, ...]) -> Row:
+_NO_FIELDS: Mapping[str, Any] = MappingProxyType({})  # one for all lines: there may be a million
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What the lines of a list share."""
+
+    folders: tuple[str, ...]  # where audio is looked for
+    known_groups: dict[Any, Mapping[str, str]] = field(default_factory=dict)
+
+    def clips(
+        self, paths: Sequence[str], start_s: float = 0.0, duration_s: float | None = None
+    ) -> tuple[tuple[AudioRef, ...], tuple[AudioRef, ...] | None]:
+        """Return a row's `audio`, each file in the first place where it is or else could be, and its `found`."""
+        files = [self._find(path) for path in paths]
+        audio = tuple(AudioRef(file, start_s, duration_s) for file, _ in files)
+        return audio, audio if all(there for _, there in files) else None
+
+    def _find(self, path: str) -> tuple[str, bool]:
+        """Return where a file is, or could be, and whether it is there."""
+        for folder in self.folders:
+            # As text: path objects would cost more than all else in a line. An absolute path stays what it is.
+            file = os.path.join(folder, path)  # noqa: PTH118
+            if is_there(file):
+                return file, True
+        return os.path.join(self.folders[0], path), False  # noqa: PTH118
+
+    def groups(self, where: str, record: Mapping[str, Any]) -> Mapping[str, str]:
+        """Return the groups that a line names; equal ones are one object."""
+        groups = groups_field(where, record)
+        return self.known_groups.setdefault(tuple(groups.items()), groups)
+
+
+def _row(where: str, record: dict[str, Any], reading: _Reading) -> Row:
     if "gt" in record:
-        return _qwen_row(where, record, folders)
+        return _qwen_row(where, record, reading)
     if "query" in record and "references" not in record:
-        return _query_row(where, record, folders)
-    return _own_row(where, record, folders)
+        return _query_row(where, record, reading)
+    return _own_row(where, record, reading)
 
 
 def as_texts(value: Any) -> tuple[str, ...]:
@@ -114,23 +152,25 @@ def as_texts(value: Any) -> tuple[str, ...]:
     return tuple(one if isinstance(one, str) else json.dumps(one) for one in values)
 
 
-def _own_row(where: str, record: dict[str, Any], folders: tuple[Path, ...]) -> Row:
+def _own_row(where: str, record: dict[str, Any], reading: _Reading) -> Row:
     start_s = seconds_field(where, record, "start_s", minimum=0.0)
     duration_s = seconds_field(where, record, "duration_s", minimum=None)
     turns = _conversation(where, record)
     paths = [path for turn in turns for path in _paths(where, turn)] if turns else _paths(where, record)
+    clips, found = reading.clips(paths, start_s or 0.0, duration_s)
     return Row(
         where=where,
         id=text_field(where, record, "id"),
-        audio=tuple(AudioRef(_resolve(one, folders), start_s or 0.0, duration_s) for one in paths),
+        audio=clips,
+        found=found,
         references=references_field(where, record, "references"),
         language=primary_subtag(text_field(where, record, "language", default="")),
         question=text_field(where, turns[-1] if turns else record, "text" if turns else "question", default=""),
         source_text=text_field(where, record, "source_text", default=""),
         split=text_field(where, record, "split", default=""),
-        groups=groups_field(where, record),
+        groups=reading.groups(where, record),
         turns=tuple(Turn(turn["role"], turn["text"], len(_paths(where, turn))) for turn in turns[:-1]),
-        fields={key: value for key, value in record.items() if key not in _OWN_FIELDS},
+        fields={key: value for key, value in record.items() if key not in _OWN_FIELDS} or _NO_FIELDS,
     )
 
 
@@ -161,15 +201,17 @@ def _conversation(where: str, record: Mapping[str, Any]) -> list[dict[str, Any]]
     return turns
 
 
-def _qwen_row(where: str, record: dict[str, Any], folders: tuple[Path, ...]) -> Row:
+def _qwen_row(where: str, record: dict[str, Any], reading: _Reading) -> Row:
     audio = text_field(where, record, "audio")
     if not audio:
         raise ManifestError(f"{where}: 'audio' is empty, expected a path")
     references = record["gt"] if isinstance(record["gt"], list) else [record["gt"]]
+    clips, found = reading.clips([audio])
     return Row(
         where=where,
         id=PurePosixPath(audio).stem,
-        audio=(AudioRef(_resolve(audio, folders)),),
+        audio=clips,
+        found=found,
         references=references_field(where, {"gt": references}, "gt"),
         question=text_field(where, record, "question", default=""),
         source=text_field(where, record, "source"),
@@ -177,13 +219,15 @@ def _qwen_row(where: str, record: dict[str, Any], folders: tuple[Path, ...]) -> 
     )
 
 
-def _query_row(where: str, record: dict[str, Any], folders: tuple[Path, ...]) -> Row:
+def _query_row(where: str, record: dict[str, Any], reading: _Reading) -> Row:
     """Return a row of the chat evaluation: its text holds the place of the audio, which is the model's business."""
     text = _AUDIO_SLOT.sub("", text_field(where, record, "query"))
+    clips, found = reading.clips(_paths(where, record))
     return Row(
         where=where,
         id=str(record.get("id", "")) or PurePosixPath(text_field(where, record, "audio")).stem,
-        audio=tuple(AudioRef(_resolve(one, folders)) for one in _paths(where, record)),
+        audio=clips,
+        found=found,
         references=("",),
         question=text.strip(),
         source=text_field(where, record, "source", default=""),
@@ -191,15 +235,6 @@ def _query_row(where: str, record: dict[str, Any], folders: tuple[Path, ...]) ->
     )
 
 
-def _resolve(path: str, folders: tuple[Path, ...]) -> Path:
-    """Return the first place where the file is, or the first where it could be."""
-    candidates = (folder / path for folder in folders)  # an absolute path stays what it is
-    return next(filter(is_there, candidates), folders[0] / path)
-
-
-def is_there(path: Path) -> bool:
+def is_there(path: str | Path) -> bool:
     """Whether there is a file or folder of that name, also for names that none can have."""
-    try:
-        return path.exists()
-    except (OSError, ValueError):  # a name that no file can have: too long, or with a NUL
-        return False
+    return os.path.exists(path)  # noqa: PTH110  a path object's raises for some names

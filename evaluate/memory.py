@@ -1,6 +1,24 @@
-"""How much memory this process has taken at most, for run.json."""
+"""How much memory this process has taken at most, for run.json, and how to make a million records in it."""
 
+import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Do without the collector of cyclic garbage while many records are made that will stay.
+
+    It would look through all that are there already, again and again: a sixth of the time that a large split takes.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def peak_memory() -> dict[str, int]:

@@ -1,7 +1,7 @@
 """What the runner needs of a model: a name, what identifies it, and text for a batch of requests."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from evaluate.types import GenerationOptions, Output, Request, Sample
@@ -37,7 +37,7 @@ class ModelAdapter(ABC):
         return {}
 
     @property
-    def answered(self) -> frozenset[str]:
+    def answered(self) -> Collection[str]:
         """Ids of the samples that it has answers for already: their audio need not be here."""
         return frozenset()
 

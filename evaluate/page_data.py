@@ -13,7 +13,8 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from array import array
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import count, islice
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import Any
 
 from evaluate.folders import home_or_cache
 from evaluate.page_columns import Columns, groups_of
-from evaluate.prediction_log import NOT_A_RECORD, index_log
+from evaluate.prediction_log import NOT_A_RECORD, index_log, records_at
 from evaluate.results import RunDirectory, digest
 
 SCHEMA = 1
@@ -94,15 +95,20 @@ def write_page_data(run: RunDirectory, folder: Path) -> Path:
     temporary.mkdir(parents=True)
     try:
         index = index_log(run.predictions)
-        samples, columns = _samples(run, index.offsets), Columns()
+        num_damaged, offsets = len(index.damaged), array("q", index.offsets.values())
+        del index  # what it takes, the columns will take
+        samples, columns = _samples(run, offsets), Columns()
         number = 0
         while part := list(islice(samples, CHUNK_SAMPLES)):
             write_script(temporary / _chunk_name(number), "chunk", number, _chunk(part))
             for record, scored in part:
                 columns.add(record, scored)
             number += 1
-        about = {"chunk_samples": CHUNK_SAMPLES, "num_damaged": len(index.damaged), **columns.to_json()}
-        write_script(temporary / "index.js", "index", about)
+        about = {"chunk_samples": CHUNK_SAMPLES, "num_damaged": num_damaged}
+        with (temporary / "index.js").open("wb") as file:
+            file.write(b"otoscope.index(")
+            file.writelines(piece.replace(b"<", b"\\u003c") for piece in columns.json_pieces(about))
+            file.write(b");\n")
         (temporary / _RUN).write_text(os.fspath(run.path.resolve()), encoding="utf-8", errors="surrogateescape")
         (temporary / MADE_FROM).write_text(json.dumps(state), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
@@ -159,14 +165,11 @@ def write_script(path: Path, function: str, *values: Any) -> None:
         return
 
 
-def _samples(run: RunDirectory, offsets: Mapping[str, int]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+def _samples(run: RunDirectory, offsets: Iterable[int]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Yield each sample's newest record in the log and its scores, {} where it has none."""
     lines = _ScoreLines(run.sample_scores)
-    with run.predictions.open("rb") as file:
-        for sample_id, offset in offsets.items():
-            if file.tell() != offset:
-                file.seek(offset)
-            yield json.loads(file.readline()), lines.of(sample_id)
+    for record in records_at(run.predictions, offsets):
+        yield record, lines.of(record["id"])
 
 
 class _ScoreLines:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from evaluate.lines import escape_obeyed
 from evaluate.types import Prediction
@@ -40,12 +41,12 @@ def encode_line(record: object) -> bytes:
         return json.dumps(record).encode() + b"\n"
 
 
-def index_log(path: Path, *, check: Callable[[Prediction], None] = lambda _: None) -> LogIndex:
+def index_log(path: Path, *, check: Callable[[dict[str, Any]], None] = lambda _: None) -> LogIndex:
     """Read a log through once; a missing file is an empty log, a torn last line is passed over.
 
     Args:
         path: The log.
-        check: Gets every prediction; what it raises comes out of here.
+        check: Gets every record; what it raises comes out of here.
     """
     index = LogIndex()
     if not path.exists():
@@ -56,15 +57,16 @@ def index_log(path: Path, *, check: Callable[[Prediction], None] = lambda _: Non
             if not line.endswith(b"\n"):
                 break
             try:
-                prediction = Prediction.from_json(json.loads(line))
+                record = json.loads(line.decode())  # of bytes it would ask in which Unicode they are
+                Prediction.check(record)
             except NOT_A_RECORD:
                 index.damaged.append(line)
             else:
-                check(prediction)
+                check(record)
                 index.num_lines += 1
-                index.offsets[prediction.id] = offset
-                is_final = prediction.error is None or "rejected" in prediction.clips
-                (index.failed.discard if is_final else index.failed.add)(prediction.id)
+                index.offsets[record["id"]] = offset
+                is_final = record["error"] is None or "rejected" in (record.get("clips") or ())
+                (index.failed.discard if is_final else index.failed.add)(record["id"])
             offset += len(line)
     return index
 
@@ -75,15 +77,24 @@ def read_predictions(path: Path, index: LogIndex, ids: Iterable[str]) -> Iterato
     Raises:
         KeyError: An id is not in the log.
     """
+    return read_at(path, (index.offsets[sample_id] for sample_id in ids))
+
+
+def read_at(path: Path, offsets: Iterable[int]) -> Iterator[Prediction]:
+    """Yield the predictions whose lines begin at these offsets."""
+    return (Prediction.from_json(record) for record in records_at(path, offsets))
+
+
+def records_at(path: Path, offsets: Iterable[int]) -> Iterator[dict[str, Any]]:
+    """Yield the records whose lines begin at these offsets, as they stand in the log."""
     with path.open("rb") as file:
         position = 0
-        for sample_id in ids:
-            offset = index.offsets[sample_id]
+        for offset in offsets:
             if offset != position:
                 file.seek(offset)
             line = file.readline()
             position = offset + len(line)
-            yield Prediction.from_json(json.loads(line))
+            yield json.loads(line.decode())
 
 
 def mend_tail(path: Path) -> bool:
@@ -127,7 +138,9 @@ def compact(path: Path, index: LogIndex, ids: Iterable[str]) -> None:
 
     Ids that are not in `ids` (none, unless the log was edited) stay behind the others.
     """
-    ordered = list(dict.fromkeys([*ids, *index.offsets]))
+    wanted = list(ids)
+    others = index.offsets.keys() - wanted
+    ordered = [*wanted, *(one for one in index.offsets if one in others)]
     if index.damaged:
         with path.with_suffix(".damaged").open("ab") as aside:
             aside.writelines(index.damaged)

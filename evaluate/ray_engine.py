@@ -196,7 +196,7 @@ class RayEngine(Engine):
     def _decoded(self, sample: Sample, sample_rate_hz: int, clips: ClipPolicy) -> Request:
         ray = _import_ray()
         if self._is_shared:
-            refs = tuple(replace(ref, path=ref.path.absolute()) for ref in sample.audio)
+            refs = tuple(replace(ref, file=ref.path.absolute()) for ref in sample.audio)
             sizes = [ref.path.stat().st_size for ref in refs]
             packed = dumps((replace(sample, audio=refs), sample_rate_hz, clips, sizes))
             outcome, audio = self._read.remote(packed, self._sees)

@@ -17,7 +17,9 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from itertools import islice
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from evaluate import __version__
@@ -46,6 +48,9 @@ _MIN_SECRET = 12  # characters; what is shorter may be a word, like "EMPTY"
 _MAX_SLUG = 100
 _LAST_YEAR = 9000  # a time beyond is none, and little could be added to it
 _BLOCK_BYTES = 4096
+# Opening a pipe waits for its other end unless told not to; Windows has neither pipes like that nor the flag.
+_READ_ONLY = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_ITEMS_AT_ONCE = 1000
 
 
 class RunDirectory:
@@ -134,6 +139,18 @@ def digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def digest_of_items(items: Mapping[str, Any]) -> str:
+    """Return the `digest` of a mapping, without a text of the whole in memory."""
+    running = hashlib.sha256(b"{")
+    names = iter(sorted(items))
+    between = b""
+    while part := {name: items[name] for name in islice(names, _ITEMS_AT_ONCE)}:
+        running.update(between + json.dumps(part, separators=(",", ":"), default=str)[1:-1].encode())
+        between = b","
+    running.update(b"}")
+    return running.hexdigest()
+
+
 def corpus_fingerprint(samples: Sequence[Sample]) -> str:
     """Return a hash of ids, prompts, references, and spans, sizes and excerpts of the audio, in order.
 
@@ -142,7 +159,7 @@ def corpus_fingerprint(samples: Sequence[Sample]) -> str:
     """
     running = hashlib.sha256()
     for sample in samples:
-        audio = [(file_digest(ref.path), ref.start_s, ref.duration_s) for ref in sample.audio]
+        audio = [(file_digest(ref.file), ref.start_s, ref.duration_s) for ref in sample.audio]
         item = [sample.id, sample.prompt, sample.references, sample.choices, sample.language, audio]
         if sample.turns:
             item.append([(turn.role, turn.text, turn.num_clips) for turn in sample.turns])
@@ -150,19 +167,22 @@ def corpus_fingerprint(samples: Sequence[Sample]) -> str:
     return running.hexdigest()[:16]
 
 
-def file_digest(path: Path, *, num_blocks: int = 3) -> str | None:
+def file_digest(path: str | Path, *, num_blocks: int = 3) -> str | None:
     """Return a hash of a file's size and of blocks spread evenly over it; None for what is no file, or unreadable."""
     running = hashlib.sha256()
     try:
-        if not path.is_file():  # a pipe would never end
-            return None
-        size = path.stat().st_size
-        running.update(str(size).encode())
-        with path.open("rb", buffering=0) as file:
-            last = max(0, size - _BLOCK_BYTES)
+        descriptor = os.open(path, _READ_ONLY)
+        try:
+            status = os.fstat(descriptor)
+            if not S_ISREG(status.st_mode):
+                return None
+            running.update(str(status.st_size).encode())
+            last = max(0, status.st_size - _BLOCK_BYTES)
             for offset in sorted({last * number // max(1, num_blocks - 1) for number in range(num_blocks)}):
-                file.seek(offset)
-                running.update(file.read(_BLOCK_BYTES))
+                os.lseek(descriptor, offset, os.SEEK_SET)
+                running.update(os.read(descriptor, _BLOCK_BYTES))
+        finally:
+            os.close(descriptor)
     except (OSError, ValueError):  # ValueError: a name with a NUL
         return None
     return running.hexdigest()[:16]

@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 
 from evaluate.audio import AudioInfo, inspect_audio, span_seconds
 from evaluate.batching import BatchPlanner
@@ -126,6 +127,7 @@ class Runner:
         try:
             planner = BatchPlanner(
                 self._measure(pool, samples),
+                seconds=attrgetter("seconds"),
                 max_batch_seconds=self._settings.max_batch_seconds,
                 padded_seconds=self._model.padded_seconds,
             )
@@ -164,10 +166,10 @@ class Runner:
         finally:
             threads.shutdown(wait=True)
 
-    def _measure(self, pool: ThreadPoolExecutor, samples: Sequence[Sample]) -> list[tuple[Part, float]]:
-        """Return what goes to the model, with durations; what has no readable header, or is rejected, fails here."""
+    def _measure(self, pool: ThreadPoolExecutor, samples: Sequence[Sample]) -> list[Part]:
+        """Return what goes to the model, measured; what has no readable header, or is rejected, fails here."""
         if self._model.sample_rate_hz is None:
-            return [(Part(sample, sample, 0.0), 0.0) for sample in samples]
+            return [Part(sample, sample, 0.0) for sample in samples]
         measured = []
         for sample, headers in zip(samples, pool.map(_headers, samples), strict=True):
             if isinstance(headers, Failure):
@@ -176,8 +178,7 @@ class Runner:
             self.report.sample_rates_hz.update(info.sample_rate_hz for info in headers)
             self._durations[sample.id] = sum(map(span_seconds, sample.audio, headers))
             try:
-                parts = [self._as_heard(part, headers) for part in self._clips.parts(sample, headers)]
-                measured += [(part, part.seconds) for part in parts]
+                measured += [self._as_heard(part, headers) for part in self._clips.parts(sample, headers)]
             except ClipRejectedError as error:
                 rejected = Output(sample.id, error=_failure(error))
                 self._record([self._prediction(sample, rejected, 0.0, clips=("rejected",))])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from evaluate import __version__
 from evaluate.errors import MetricUnavailableError
-from evaluate.metrics.base import Judged, Metric, State, finite_or_none
+from evaluate.metrics.base import Judged, Metric, finite_or_none
 from evaluate.statistics import Bootstrap, Units, bootstrap_interval, group_index, resampling_units
 from evaluate.types import Rows
 
@@ -126,7 +126,7 @@ class _Samples:
 
     @classmethod
     def of(cls, items: Iterable[Judged]) -> "_Samples":
-        states: list[State] = []
+        failed, unparsed = bytearray(), bytearray()
         groups: dict[str, list[str | None]] = {}
         numbers = set()
         durations: list[str | None] = []
@@ -135,10 +135,11 @@ class _Samples:
         answers, references = _Commonest(), _Commonest()
         for item in items:
             for key in item.groups.keys() - groups.keys():
-                groups[key] = [None] * len(states)
+                groups[key] = [None] * len(failed)
             for key, labels in groups.items():
                 labels.append(item.groups.get(key))
-            states.append(item.state)
+            failed.append(item.state == "failed")
+            unparsed.append(item.state == "unparsed")
             numbers.add(len(item.references))
             durations.append(_duration_label(item.audio_seconds))
             truncated[item.truncated] += 1
@@ -151,11 +152,12 @@ class _Samples:
         if len(set(durations)) > 1:  # else it is the whole once more, or nobody knows
             groups.setdefault(DURATION, durations)
         shown = "-".join(map(str, sorted({min(numbers), max(numbers)}))) if numbers else "0"
-        which = np.array(states, dtype=np.str_)
         num_truncated = truncated[True] if truncated.keys() - {None} else None
         counted = dict(failures.most_common())
-        same = _same_answers(answers, references, len(states))
-        return cls(which == "failed", which == "unparsed", groups, shown, num_truncated, counted, same)
+        same = _same_answers(answers, references, len(failed))
+        return cls(
+            np.array(failed, dtype=bool), np.array(unparsed, dtype=bool), groups, shown, num_truncated, counted, same
+        )
 
     def part(self, which: NDArray[np.intp]) -> "_Samples":
         """Return what is known of some of them."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evaluate.errors import CorpusAbsentError, CorpusError, ProtocolError, RequestError
+from evaluate.memory import uncollected
 from evaluate.metrics import create_metric
 from evaluate.model import ModelAdapter
 from evaluate.task import Split, Task, require_complete
@@ -84,7 +85,8 @@ def select_tasks(task_specs: str, model: ModelAdapter, settings: SelectionSettin
             task = _task(one.task_class, model, settings)
             if one.of_all and one.split_name and one.split_name not in task.known_splits():
                 continue
-            splits = _read(task, one.split_name, settings, notice)
+            with uncollected():
+                splits = _read(task, one.split_name, settings, notice)
         has_split = has_split or bool(splits)
         for split in splits:
             key = (task.name, split.name)

@@ -144,7 +144,7 @@ def _by_group(rows: Rows, index: NDArray[np.intp], settings: Bootstrap) -> Itera
     rng = np.random.default_rng(settings.seed)
     for size in _shares(settings.resamples, len(rows)):
         drawn = rng.multinomial(num_groups, np.full(num_groups, 1 / num_groups), size=size)  # (size, groups)
-        yield rows, drawn[:, index].astype(np.float64)
+        yield rows, drawn.astype(np.float64)[:, index]
 
 
 def _shares(total: int, width: int) -> Iterator[int]:

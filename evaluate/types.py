@@ -4,6 +4,7 @@ from __future__ import annotations  # numpy is named, but not imported: `otoscop
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -29,10 +30,18 @@ def primary_subtag(language: str) -> str:
 class AudioRef:
     """Where a stretch of audio is; whoever needs it reads it."""
 
-    path: Path
+    file: str | Path  # kept as text, a third of the memory: there may be a million
     start_s: float = 0.0
     duration_s: float | None = None  # None: to the end of the file
     is_silent: bool = False  # heard as so many frames of zeros, see evaluate.probes
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "file", os.fspath(self.file))
+
+    @property
+    def path(self) -> Path:
+        """The file, as a path."""
+        return Path(self.file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +182,9 @@ class Prediction:
             **({"details": dict(self.details)} if self.details else {}),
         }
 
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Prediction:
-        """Read a record of `predictions.jsonl`.
+    @staticmethod
+    def check(record: Mapping[str, Any]) -> None:
+        """Hold a record of `predictions.jsonl` to its form.
 
         Raises:
             KeyError, TypeError: The record lacks a field, or a field has another type.
@@ -183,8 +192,6 @@ class Prediction:
         error, hypothesis, groups = record["error"], record["hypothesis"], record.get("groups", {})
         prompt, truncated = record.get("prompt", ""), record.get("truncated")
         times_s = record["audio_seconds"], record["latency_seconds"]
-        clips, spans = record.get("clips") or [], record.get("spans") or []
-        usage, details = record.get("usage") or {}, record.get("details") or {}
         if not _are_strings([record["id"], prompt]) or not isinstance(hypothesis, str | None):
             raise TypeError("id and prompt must be strings, hypothesis a string or null")
         if (hypothesis is None) == (error is None):
@@ -198,29 +205,40 @@ class Prediction:
             raise TypeError("references and audio must be lists of strings, references not empty")
         if not isinstance(groups, dict) or not _are_strings(list(groups.values())):
             raise TypeError("groups must be an object of strings")
-        if not _are_strings(clips):
+        if (clips := record.get("clips")) and not _are_strings(clips):
             raise TypeError("clips must be a list of strings")
+        usage, details = record.get("usage") or {}, record.get("details") or {}
         if not isinstance(usage, dict) or not all(map(_is_number, usage.values())):
             raise TypeError("usage must be an object of numbers")
         if not isinstance(details, dict) or not _are_strings(list(details.values())):
             raise TypeError("details must be an object of strings")
-        if spans and (len(spans) != len(audio) or not all(map(_is_span, spans))):
+        if (spans := record.get("spans")) and (len(spans) != len(audio) or not all(map(_is_span, spans))):
             raise TypeError("spans must be a list of [start, duration or null], one for each path in audio")
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Prediction:
+        """Read a record of `predictions.jsonl`.
+
+        Raises:
+            KeyError, TypeError: The record lacks a field, or a field has another type.
+        """
+        cls.check(record)
+        error = record["error"]
         return cls(
             id=record["id"],
-            hypothesis=hypothesis,
+            hypothesis=record["hypothesis"],
             error=None if error is None else Failure(error["type"], error["message"]),
             references=tuple(record["references"]),
-            audio_seconds=times_s[0],
-            latency_seconds=times_s[1],
-            truncated=truncated,
-            prompt=prompt,
-            groups=groups,
-            audio=tuple(audio),
-            spans=tuple((start_s, duration_s) for start_s, duration_s in spans),
-            clips=tuple(clips),
-            usage=usage,
-            details=details,
+            audio_seconds=record["audio_seconds"],
+            latency_seconds=record["latency_seconds"],
+            truncated=record.get("truncated"),
+            prompt=record.get("prompt", ""),
+            groups=record.get("groups", {}),
+            audio=tuple(record.get("audio") or ()),
+            spans=tuple((start_s, duration_s) for start_s, duration_s in record.get("spans") or ()),
+            clips=tuple(record.get("clips") or ()),
+            usage=record.get("usage") or {},
+            details=record.get("details") or {},
         )
 
 
@@ -237,4 +255,4 @@ def _is_number(value: Any) -> bool:
 
 
 def _are_strings(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return isinstance(value, list) and {*map(type, value)} <= {str}

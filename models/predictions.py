@@ -3,7 +3,7 @@
 With `format`, from the log of another evaluation program: see `evaluate.imports`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from evaluate.imports import read_log
 from evaluate.imports.base import ForeignLog, choose_part
 from evaluate.imports.matching import clip_names, match_answers
 from evaluate.model import ModelAdapter
-from evaluate.results import digest
+from evaluate.results import digest, digest_of_items
 from evaluate.task import Split, Task
 from evaluate.types import Failure, GenerationOptions, Output, Request, Sample
 
@@ -53,26 +53,28 @@ class Predictions(ModelAdapter):
             sample_id: text if isinstance(text, str) else [text.type, text.message]
             for sample_id, text in self._hypotheses.items()
         }
-        return {"answers": digest(content)[:16]}  # no revision: a corrected file is the same system
+        return {"answers": digest_of_items(content)[:16]}  # no revision: a corrected file is the same system
 
     @property
-    def answered(self) -> frozenset[str]:
+    def answered(self) -> Collection[str]:
         if self._log is not None:
             return frozenset(name for one in self._log.answers for name in (one.id, *clip_names(one.audio)))
-        return frozenset(self._hypotheses)
+        return self._hypotheses.keys()
 
     def begin(self, task: Task, split: Split, asked: Sequence[Sample]) -> None:
         if self._log is not None:
             self._match(self._log, task, split)
-        ids = {sample.id for sample in split.samples}
         missing = [sample.id for sample in asked if sample.id not in self._hypotheses]
-        unknown = [sample_id for sample_id in self._hypotheses if sample_id not in ids]
+        # Under the samples' own strings: those of the file can go.
+        own = {one.id: self._hypotheses[one.id] for one in split.samples if one.id in self._hypotheses}
+        unknown = self._hypotheses.keys() - own.keys() if len(own) < len(self._hypotheses) else ()
         for wrong, what in ((missing, "has no line for"), (unknown, "has a line for the unknown")):
             if wrong:
                 raise ManifestError(
                     f"{self._path}: {what} id {min(wrong)!r} of {task.name}:{split.name} "
-                    f"({len(wrong)} such ids); expected exactly the split's {len(ids)} ids"
+                    f"({len(wrong)} such ids); expected exactly the split's {len(split.samples)} ids"
                 )
+        self._hypotheses = own
 
     def _match(self, log: ForeignLog, task: Task, split: Split) -> None:
         title = f"{task.name}:{split.name}"

@@ -103,7 +103,7 @@ class ClothoAQA(CorpusTask):
         same = [path for path in found if path.name == audio.path.name]
         names = {path.name for path in found}
         chosen = same or (found if len(names) == 1 and names.isdisjoint(listed) else [])
-        return replace(audio, path=chosen[0]) if chosen else audio
+        return replace(audio, file=chosen[0]) if chosen else audio
 
     @cached_property
     def _clips(self) -> dict[str, list[Path]]:

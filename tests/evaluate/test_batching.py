@@ -9,13 +9,18 @@ durations = st.lists(st.floats(min_value=0.1, max_value=40), max_size=40)
 
 def planner(seconds: list[float], budget: float, window_s: float = 0.0) -> BatchPlanner:
     samples = [(Sample(str(number), (), "", ("",)), duration) for number, duration in enumerate(seconds)]
-    return BatchPlanner(samples, max_batch_seconds=budget, padded_seconds=lambda duration: max(duration, window_s))
+    return BatchPlanner(
+        samples,
+        seconds=lambda pair: pair[1],
+        max_batch_seconds=budget,
+        padded_seconds=lambda duration: max(duration, window_s),
+    )
 
 
 def batches(plan: BatchPlanner) -> list[list[int]]:
     found = []
     while batch := plan.next_batch():
-        found.append([int(sample.id) for sample in batch])
+        found.append([int(sample.id) for sample, _ in batch])
     return found
 
 

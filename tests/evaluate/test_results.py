@@ -1,6 +1,9 @@
+import os
+from pathlib import Path
+
 import pytest
 
-from evaluate.results import redact, slug, without_secrets
+from evaluate.results import file_digest, redact, slug, without_secrets
 
 
 @pytest.mark.parametrize(
@@ -50,3 +53,8 @@ def test_secrets_do_not_determine_a_run() -> None:
         "max_tokens": "9",
         "url": "http://***@c",
     }
+
+
+def test_a_pipe_has_no_digest_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert file_digest(tmp_path / "pipe") is None
