@@ -178,9 +178,9 @@ def file_digest(path: str | Path, *, num_blocks: int = 3) -> str | None:
                 return None
             running.update(str(status.st_size).encode())
             last = max(0, status.st_size - _BLOCK_BYTES)
-            for offset in sorted({last * number // max(1, num_blocks - 1) for number in range(num_blocks)}):
-                os.lseek(descriptor, offset, os.SEEK_SET)
-                running.update(os.read(descriptor, _BLOCK_BYTES))
+            numbers = range(num_blocks) if last else (0,)
+            for offset in sorted({last * number // max(1, num_blocks - 1) for number in numbers}):
+                running.update(os.pread(descriptor, _BLOCK_BYTES, offset))
         finally:
             os.close(descriptor)
     except (OSError, ValueError):  # ValueError: a name with a NUL
