@@ -91,18 +91,19 @@ def describe_first_sample(task: Task, model: ModelAdapter, split_name: str | Non
 
 
 def describe_model(name: str) -> Description:
-    """Return everything about a short name, or a family (`NAME:`, or a name that is no short one).
+    """Return everything about a short name, a spec, or a family (`NAME:`, or a name that is neither).
 
     Its settings are what `--model-arg` takes.
     """
     from models import SHORT_NAMES, registry
 
-    stands_for = SHORT_NAMES.get(name, f"{name.removesuffix(':')}:WHERE")
+    family, _, where = name.partition(":")
+    stands_for = SHORT_NAMES.get(name, f"{family}:{where or 'WHERE'}")
     adapter = registry.get(stands_for.partition(":")[0])
     parameters = inspect.signature(adapter).parameters.values()
     keywords = [one.name for one in parameters if one.kind is inspect.Parameter.KEYWORD_ONLY]
     return {
-        "name": name if name in SHORT_NAMES else f"{name.removesuffix(':')}:",
+        "name": name if name in SHORT_NAMES else f"{family}:{where}",
         "stands_for": stands_for,
         "settings": [keyword for keyword in keywords if keyword not in ("device", "dtype")],
         "description": adapter.description or _first_line(inspect.getmodule(adapter)) or _first_line(adapter),

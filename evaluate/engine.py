@@ -1,7 +1,7 @@
 """Where a model runs: in this process, or as several copies elsewhere. The runner gets copies that are ready."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from evaluate.clips import ClipPolicy
@@ -35,9 +35,7 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def begin(
-        self, task: "Task", split: "Split", asked: Sequence[Sample], notice: Callable[[str], None]
-    ) -> dict[str, Any]:
+    def begin(self, task: "Task", split: "Split", asked: Sequence[Sample]) -> dict[str, Any]:
         """Make every copy ready for the split that comes next; see `begin` and `prepare` of `ModelAdapter`."""
 
     @property
@@ -81,7 +79,5 @@ class LocalEngine(Engine):
             self._model.load()
             self._is_loaded = True
 
-    def begin(
-        self, task: "Task", split: "Split", asked: Sequence[Sample], notice: Callable[[str], None]
-    ) -> dict[str, Any]:
-        return self._model.prepare(notice)
+    def begin(self, task: "Task", split: "Split", asked: Sequence[Sample]) -> dict[str, Any]:
+        return self._model.prepare()

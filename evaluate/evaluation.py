@@ -105,8 +105,7 @@ class Evaluation:
     def _run_one(self, selection: Selection) -> dict[str, Any]:
         task, split = selection.task, selection.split
         self._model.begin(task, split, selection.samples)
-        for line in self._model.notices:
-            self._notice(line)
+        self._notice_remarks(self._model)
         facts = self._determinants(selection)
         if self._settings.probe:
             heard = probe_samples(selection.samples, self._settings.probe, seed=self._settings.seed)
@@ -187,6 +186,9 @@ class Evaluation:
                 f"{task.name}: min_new_tokens is {options.min_new_tokens}, above max_new_tokens "
                 f"{options.max_new_tokens}; lower the one or raise the other"
             )
+        if idle := [name for name in self._settings.generation if name in options.idle()]:
+            needs = "temperature above 0" if idle[0] == "top_p" else "num_beams above 1"
+            raise RequestError(f"--gen {idle[0]} means nothing without a {needs}; leave it out, or set that too")
         # Greedy answers do not depend on the seed: another one must not make another run.
         return replace(options, seed=self._settings.seed) if options.temperature > 0 else options
 
@@ -233,7 +235,7 @@ class Evaluation:
             "device": self._engine.device,
             "max_batch_seconds": self._settings.runner.max_batch_seconds,
             **({"model_settings": neutral} if (neutral := self._model_arguments(neutral=True)) else {}),
-            **({"model_remarks": remarks} if (remarks := self._remarks()) else {}),
+            **({"model_remarks": remarks} if (remarks := list(self._engine.models[0].remarks())) else {}),
             **environment(),
         }
 
@@ -278,9 +280,9 @@ class Evaluation:
     ) -> RunnerReport:
         with self._said_how_to_go_on(run, rest.title):
             self._engine.load()
-            prepared = self._engine.begin(rest.task, rest.split, rest.samples, self._notice)
+            prepared = self._engine.begin(rest.task, rest.split, rest.samples)
             options = GenerationOptions(**record["generation"])
-            self._notice_remarks()
+            self._notice_remarks(self._engine.models[0])
             session = self._new_session(record["sessions"]) | {
                 "token_limit": self._engine.models[0].token_limit(options)
             }
@@ -290,11 +292,8 @@ class Evaluation:
             write_json(run.run_json, record)
             return self._run_session(run, record, session, rest)
 
-    def _remarks(self) -> list[str]:
-        return list(self._engine.models[0].remarks())
-
-    def _notice_remarks(self) -> None:
-        for remark in self._remarks():
+    def _notice_remarks(self, model: ModelAdapter) -> None:
+        for remark in model.remarks():
             if remark not in self._remarked:
                 self._remarked.add(remark)
                 self._notice(f"NOTE: {self._model.name}: {remark}")

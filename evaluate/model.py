@@ -1,7 +1,7 @@
 """What the runner needs of a model: a name, what identifies it, and text for a batch of requests."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from evaluate.types import GenerationOptions, Output, Request, Sample
@@ -19,7 +19,6 @@ class ModelAdapter(ABC):
 
     name: str  # as it stands in results and the leaderboard
     description = ""  # in a list of models; "": the first line of its module
-    notices: Sequence[str] = ()  # what people should be told of its answers to the split that it has begun
     source_hash = ""  # of the Python file that a user's own adapter comes from: an edited file is another model
     takes_seed = False  # whether --seed fills its parameter `seed`; it must then stand in `identity`
     answers_alike = False  # whether one answer to most samples is what it is for, and nobody need be told
@@ -70,7 +69,10 @@ class ModelAdapter(ABC):
         """
 
     def remarks(self) -> Sequence[str]:
-        """Return what people should know of the model as it was loaded, a line each; also recorded with the run."""
+        """Return what people should know of the model, and of its way with the split that it has begun, a line each.
+
+        Asked after `begin`, and again after `load` and `prepare`; also recorded with the run.
+        """
         return ()
 
     def begin(self, task: "Task", split: "Split", asked: Sequence[Sample]) -> None:
@@ -80,11 +82,8 @@ class ModelAdapter(ABC):
             RequestError: The model cannot answer this split.
         """
 
-    def prepare(self, notice: Callable[[str], None]) -> dict[str, Any]:
+    def prepare(self) -> dict[str, Any]:
         """Get ready for the split that `begin` named, e.g. learn something; only if a sample of it is left to evaluate.
-
-        Args:
-            notice: Gets what people should know, a line at a time.
 
         Returns:
             What to keep of it in run.json, {} for nothing.

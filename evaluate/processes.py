@@ -66,15 +66,10 @@ class ProcessEngine(Engine):
             self._all(lambda copy: copy.load())
             self._is_loaded = True
 
-    def begin(
-        self, task: "Task", split: "Split", asked: Sequence[Sample], notice: Callable[[str], None]
-    ) -> dict[str, Any]:
+    def begin(self, task: "Task", split: "Split", asked: Sequence[Sample]) -> dict[str, Any]:
         self._all(lambda copy: copy.begin(task, split, asked))
-        first, *_ = self._all(lambda copy: copy.prepared())
-        lines, facts = first  # all of them say the same
-        for line in lines:
-            notice(line)
-        return facts
+        first, *_ = self._all(lambda copy: copy.prepare())
+        return first  # all of them say the same
 
     def close(self) -> None:
         for copy in self._copies:
@@ -121,16 +116,15 @@ class ModelProcess(ModelCopy):
         self._begun = (task, split, asked)
         self._call("begin", *self._begun)
 
-    def prepared(self) -> tuple[list[str], dict[str, Any]]:
-        """Have the copy prepare itself; returns what it would have people know, and what it would have kept."""
-        lines, facts = self._call("prepare")
-        return lines, facts
+    def prepare(self) -> dict[str, Any]:
+        facts: dict[str, Any] = self._call("prepare")
+        return facts
 
     def generate(self, batch: Sequence[Request], options: GenerationOptions) -> Iterable[Output]:
         if not self._process.is_alive() and not self._is_stopped:
             self.load()
             self._call("begin", *self._begun)
-            self.prepared()
+            self.prepare()
         self._send("generate", batch, options)
         try:
             while (answer := self._receive())[0] == "output":

@@ -169,15 +169,10 @@ class RayEngine(Engine):
         claimed = f", {num_gpus:g} GPU each" if num_gpus else ""
         self._device = f"ray: {num_models} × {self._models[0].place()}{claimed}"
 
-    def begin(
-        self, task: "Task", split: "Split", asked: Sequence[Sample], notice: Callable[[str], None]
-    ) -> dict[str, Any]:
+    def begin(self, task: "Task", split: "Split", asked: Sequence[Sample]) -> dict[str, Any]:
         assert self._copies is not None, "load() comes first"
         self._is_shared = self._has_readers
-        lines, facts = self._copies.begin(task, split, asked)
-        for line in lines:
-            notice(line)
-        return facts
+        return self._copies.begin(task, split, asked)
 
     def decode(self, sample: Sample, *, sample_rate_hz: int | None, clips: ClipPolicy) -> Request:
         if sample_rate_hz is None or not sample.audio:
@@ -324,7 +319,7 @@ class _Copies:
         self._failure: OtoscopeError | None = None  # why the last start came to nothing
         self._split_number = 0
         self._begun: Any = None  # what the last begin() said, in the cluster
-        self._prepared: tuple[list[str], dict[str, Any]] = ([], {})
+        self._prepared: dict[str, Any] = {}
         self._suspects: set[str] = set()  # samples of batches that have cost MAX_DEATHS actors
         self._is_stopped = False
 
@@ -357,8 +352,8 @@ class _Copies:
             if self._failure:
                 raise self._failure
 
-    def begin(self, *arguments: Any) -> tuple[list[str], dict[str, Any]]:
-        """Have copies make themselves ready for a split; returns what one would have people know, and have kept.
+    def begin(self, *arguments: Any) -> dict[str, Any]:
+        """Have copies make themselves ready for a split; returns what one would have kept of it in run.json.
 
         The others do so when they are given their first batch of it.
         """

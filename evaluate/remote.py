@@ -45,10 +45,6 @@ class ModelHost:
                 for output in model.generate(*arguments):
                     yield "output", output
                 answer: Answer = ("done", None)
-            elif method == "prepare":
-                lines: list[str] = []
-                facts = model.prepare(lines.append)
-                answer = ("done", (lines, facts))
             else:
                 asked = getattr(model, method)
                 answer = ("done", asked(*arguments) if callable(asked) else asked)

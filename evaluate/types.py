@@ -90,6 +90,11 @@ class GenerationOptions:
         own = asdict(GenerationOptions())
         return {name: value for name, value in asdict(self).items() if value != own[name]}
 
+    def idle(self) -> frozenset[str]:
+        """Return the options that mean nothing beside the others: named all the same, they would make another run."""
+        drawn_only = {"top_p"} if self.temperature == 0 else set()
+        return frozenset(drawn_only | ({"length_penalty"} if self.num_beams == 1 else set()))
+
     def sample_seed(self, sample_id: str) -> int:
         """Return what a sampled answer is drawn from: another for each sample, the same in every run, below 2^28."""
         text = json.dumps([self.seed, sample_id], separators=(",", ":"))

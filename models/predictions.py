@@ -37,6 +37,7 @@ class Predictions(ModelAdapter):
         self._path = Path(where)
         self._log: ForeignLog | None = None
         self._hypotheses: dict[str, str | Failure] = {}
+        self._remarks: list[str] = []
         if format:
             self._log = choose_part(read_log(self._path, str(format)), str(part) or None)
         elif part:
@@ -76,16 +77,19 @@ class Predictions(ModelAdapter):
                 )
         self._hypotheses = own
 
+    def remarks(self) -> Sequence[str]:
+        return self._remarks
+
     def _match(self, log: ForeignLog, task: Task, split: Split) -> None:
         title = f"{task.name}:{split.name}"
         matched = match_answers(log.answers, split.samples, path=log.path, title=title)
         self._hypotheses = {sample_id: answer.hypothesis for sample_id, answer in matched.answers.items()}
-        self.notices = [
+        self._remarks = [
             *(f"{log.format_name}: {line}" for line in log.notices),
             f"{log.format_name}: {len(matched.answers)} answers are matched to {title} by {matched.how}",
         ]
         if matched.differing:
-            self.notices.append(
+            self._remarks.append(
                 f"{log.format_name}: of {len(matched.differing)} samples the log has another reference than the "
                 f"corpus, the first {matched.differing[0]!r}; the corpus's counts"
             )

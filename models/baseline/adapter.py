@@ -9,7 +9,6 @@ from typing import Any
 from evaluate.errors import RequestError
 from evaluate.model import ModelAdapter
 from evaluate.registry import unknown_name
-from evaluate.selection import Notice
 from evaluate.task import Split, Task
 from evaluate.types import GenerationOptions, Output, Request, Sample
 from models.baseline.floors import Constant, Floor, Majority, Random
@@ -69,8 +68,11 @@ class Baseline(ModelAdapter):
     def begin(self, task: Task, split: Split, asked: Sequence[Sample]) -> None:
         self._floor.begin(task, split)
 
-    def prepare(self, notice: Notice) -> dict[str, Any]:
-        return self._floor.prepare(notice)
+    def prepare(self) -> dict[str, Any]:
+        return self._floor.prepare()
+
+    def remarks(self) -> Sequence[str]:
+        return self._floor.remarks
 
     def generate(self, batch: Sequence[Request], options: GenerationOptions) -> Iterable[Output]:
         return [Output(request.sample.id, text=self._floor.answer(request)) for request in batch]

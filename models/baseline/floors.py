@@ -8,7 +8,6 @@ from typing import Any
 
 from evaluate.errors import RequestError
 from evaluate.results import digest
-from evaluate.selection import Notice
 from evaluate.task import Split, Task
 from evaluate.types import Request, Sample
 
@@ -17,6 +16,7 @@ class Floor(ABC):
     """What a baseline answers; its methods are those of `evaluate.model.ModelAdapter`."""
 
     sample_rate_hz: int | None = None
+    remarks: Sequence[str] = ()  # what people should know of it, see `ModelAdapter.remarks`
 
     def identity(self) -> dict[str, Any]:
         return {}
@@ -30,7 +30,8 @@ class Floor(ABC):
     def begin(self, task: Task, split: Split) -> None:
         """Look at the split that comes next, whole."""
 
-    def prepare(self, notice: Notice) -> dict[str, Any]:
+    def prepare(self) -> dict[str, Any]:
+        """Learn, if that is what it does; see `ModelAdapter.prepare`."""
         return {}
 
     @abstractmethod

@@ -17,7 +17,6 @@ from evaluate.audio import load_waveform
 from evaluate.errors import CorpusError, ModelLoadError, RequestError
 from evaluate.progress import progress_bar
 from evaluate.results import corpus_fingerprint
-from evaluate.selection import Notice
 from evaluate.task import Split, Task
 from evaluate.types import Request, Sample
 from models.baseline.features import RECIPE, SAMPLE_RATE_HZ, clip_features
@@ -47,6 +46,7 @@ class Mfcc(Floor):
         self._learned: str | None = None  # fingerprint of what the classifier has learned from
         self._classifier: Any = None
         self._facts: dict[str, Any] = {}
+        self.remarks: list[str] = []
         self._is_letter = False
 
     def identity(self) -> dict[str, Any]:
@@ -99,17 +99,17 @@ class Mfcc(Floor):
         self._check_clips(self._train.samples, split)
         self._fingerprint = corpus_fingerprint(self._train.samples)
 
-    def prepare(self, notice: Notice) -> dict[str, Any]:
+    def prepare(self) -> dict[str, Any]:
         """Learn, unless that is what has been learned already; say what could not be read.
 
         Raises:
             CorpusError: Of fewer than two labels a clip could be read.
         """
         assert self._train is not None, "begin() comes first"
-        if text := self._train.coverage.describe():
-            notice(f"PARTIAL: {self._name} learns from {self._title}: {text}")
         if self._learned != self._fingerprint:
-            self._facts = self._learn(self._train.samples, notice)
+            text = self._train.coverage.describe()
+            self.remarks = [f"PARTIAL: learns from {self._title}: {text}"] if text else []
+            self._facts = self._learn(self._train.samples)
             self._learned = self._fingerprint
         return self._facts
 
@@ -140,7 +140,7 @@ class Mfcc(Floor):
                 f"(first {both[0]!r}), the split under evaluation; name splits that share none"
             )
 
-    def _learn(self, samples: Sequence[Sample], notice: Notice) -> dict[str, Any]:
+    def _learn(self, samples: Sequence[Sample]) -> dict[str, Any]:
         features = np.zeros((len(samples), len(clip_features(np.zeros(1, np.float32)))), np.float32)
         failed: list[str] = []
         with progress_bar(f"{self._name} learns from {self._title}", num_samples=len(samples)) as advance:
@@ -154,17 +154,18 @@ class Mfcc(Floor):
         is_known = ~np.isnan(features[:, 0])
         labels = np.array([sample.references[0] for sample in samples])[is_known]
         if failed:
-            notice(
-                f"{self._name}: {len(failed)} of {len(samples)} clips of {self._title} were not read, first {failed[0]}"
+            self.remarks.append(
+                f"{len(failed)} of {len(samples)} clips of {self._title} were not read, first {failed[0]}"
             )
         if len(set(labels)) < 2:
             raise CorpusError(
                 f"{self._name}: of {self._title} clips of {len(set(labels))} labels could be read, expected 2 or more"
+                + (f"; {len(failed)} were not, first {failed[0]}" if failed else "")
             )
         self._classifier = _fit(features[is_known], labels)
         num_iterations = int(self._classifier[-1].n_iter_.max())
         if num_iterations >= MAX_ITERATIONS:
-            notice(f"{self._name}: learning from {self._title} was stopped after {num_iterations} iterations")
+            self.remarks.append(f"learning from {self._title} was stopped after {num_iterations} iterations")
         return {
             "train_split": self._title,
             "num_samples": len(samples),

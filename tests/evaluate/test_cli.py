@@ -165,6 +165,14 @@ def test_a_least_number_of_tokens_above_the_limit_is_a_wrong_request(evaluate: C
     assert "librispeech: min_new_tokens is 5, above max_new_tokens 4" in result.stderr
 
 
+@pytest.mark.parametrize("option", ["top_p=0.9", "length_penalty=0.5"])
+def test_an_option_that_means_nothing_without_another_is_a_wrong_request(evaluate: Command, option: str) -> None:
+    result = evaluate("--gen", option)
+    assert result.status == 2
+    assert f"--gen {option.partition('=')[0]} means nothing without a" in result.stderr
+    assert evaluate("--gen", option, "--gen", "temperature=1", "--gen", "num_beams=2").status == 0
+
+
 def test_the_seed_of_the_intervals_makes_no_other_run(evaluate: Command) -> None:
     [plain] = evaluate("--json", task="librispeech:test-clean").json
     [changed] = evaluate("--json", "--seed", 1, task="librispeech:test-clean").json

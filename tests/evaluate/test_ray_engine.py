@@ -43,7 +43,7 @@ class Mine(ModelAdapter):
             raise ModelLoadError("weights: not here")
     def begin(self, task, split, asked):
         self.task = task.name
-    def prepare(self, notice):
+    def prepare(self):
         if self.where == "unprepared" and os.environ.get("RAY_JOB_ID"):
             raise ValueError("nothing to learn from")
         return {"learnt": "much"}

@@ -174,7 +174,7 @@ def test_a_train_split_whose_audio_is_not_here_is_one_line(evaluate: Evaluate, c
 
 def test_a_partial_train_split_is_said(evaluate: Evaluate, corpus: Path) -> None:
     (corpus / "train_low_3.wav").unlink()
-    assert "PARTIAL: baseline:mfcc learns from pitch:train: " in evaluate().stderr
+    assert "baseline:mfcc: PARTIAL: learns from pitch:train: " in evaluate().stderr
 
 
 def test_clips_shorter_than_a_frame_are_learned_and_answered(evaluate: Evaluate, corpus: Path) -> None:
