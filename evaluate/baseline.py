@@ -25,11 +25,12 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from evaluate.digests import digest
 from evaluate.errors import RequestError
 from evaluate.jsonl import groups_field, read_jsonl, refuse_doubled, shown, text_field
 from evaluate.paired import metric_of
 from evaluate.prediction_log import encode_line
-from evaluate.results import SCHEMA, RunDirectory, comparable_signature, digest, find_scores, slug, write_json
+from evaluate.results import SCHEMA, RunDirectory, comparable_signature, find_scores, slug, write_json
 from evaluate.sample_scores import read_sample_scores
 from evaluate.statistics import RESAMPLED_GROUPS
 from evaluate.types import Rows

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from evaluate.digests import digest, file_digest
 from evaluate.errors import RequestError, RunDamagedError
 from evaluate.prediction_log import NOT_A_RECORD, encode_line, index_log
-from evaluate.results import RunDirectory, digest, file_digest
+from evaluate.results import RunDirectory
 from evaluate.types import Sample
 from evaluate.whole_files import replacing
 

@@ -13,7 +13,9 @@ from typing import Any
 
 from evaluate.clips import ClipOptions, ClipPolicy, count_changes
 from evaluate.continuing import note_samples, refuse_other_samples, same_corpus_check
+from evaluate.digests import corpus_fingerprint, digest
 from evaluate.engine import Engine, LocalEngine
+from evaluate.environment import command_line, environment, now
 from evaluate.errors import CorpusError, RequestError, RunDamagedError, ServerError
 from evaluate.memory import peak_memory
 from evaluate.model import ModelAdapter
@@ -21,21 +23,10 @@ from evaluate.page_data import ensure_page_data
 from evaluate.prediction_log import LogIndex, LogWriter, compact, index_log, mend_tail, read_predictions
 from evaluate.probes import probe_samples
 from evaluate.progress import progress_bar
-from evaluate.results import (
-    SCHEMA,
-    RunDirectory,
-    command_line,
-    corpus_fingerprint,
-    digest,
-    environment,
-    now,
-    read_json,
-    run_directory,
-    without_secrets,
-    write_json,
-)
+from evaluate.results import SCHEMA, RunDirectory, read_json, run_directory, write_json
 from evaluate.runner import Runner, RunnerReport, RunnerSettings
 from evaluate.scoring import ScoringOptions, kept_scores, score_log
+from evaluate.secrets import without_secrets
 from evaluate.selection import Notice, Selection
 from evaluate.task import Split, Task
 from evaluate.types import GenerationOptions, Sample

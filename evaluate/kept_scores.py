@@ -19,11 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evaluate import __version__
+from evaluate.digests import digest
+from evaluate.environment import package_versions
 from evaluate.errors import RunDamagedError
 from evaluate.folders import home_or_cache
 from evaluate.metrics.base import Metric
 from evaluate.normalizers import BUILTIN as NORMALIZERS
-from evaluate.results import RunDirectory, digest, package_versions, read_json, write_json
+from evaluate.results import RunDirectory, read_json, write_json
 from evaluate.statistics import Bootstrap
 from evaluate.task import Split, Task
 from evaluate.types import Sample

@@ -20,10 +20,11 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
+from evaluate.digests import digest
 from evaluate.folders import home_or_cache
 from evaluate.page_columns import Columns, groups_of
 from evaluate.prediction_log import NOT_A_RECORD, index_log, records_at
-from evaluate.results import RunDirectory, digest
+from evaluate.results import RunDirectory
 
 SCHEMA = 1
 CHUNK_SAMPLES = 250

@@ -22,7 +22,7 @@ from evaluate.decoding import read_request
 from evaluate.errors import AudioDecodeError, ClipRejectedError, MachineError, ModelOutputError, Terminated
 from evaluate.model import ModelAdapter
 from evaluate.prediction_log import LogWriter
-from evaluate.results import hide_secrets
+from evaluate.secrets import hide_secrets
 from evaluate.types import Failure, GenerationOptions, Output, Prediction, Request, Sample
 
 ROUNDING_S = 0.01  # a resampler's; less than a frame of features

@@ -5,8 +5,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+from evaluate.digests import digest, file_digest
 from evaluate.errors import MachineError, ModelLoadError, RequestError
-from evaluate.results import digest, file_digest
 
 # Weights, configuration, tokenizer. Of each file so many blocks: a change to any one layer shows, and a checkpoint of
 # gigabytes need not be read through before it is known whether anything is left to evaluate.

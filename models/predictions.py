@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from evaluate.answer_files import read_hypotheses
+from evaluate.digests import digest, digest_of_items
 from evaluate.errors import ManifestError, RequestError
 from evaluate.imports import read_log
 from evaluate.imports.base import ForeignLog, choose_part
 from evaluate.imports.matching import clip_names, match_answers
 from evaluate.model import ModelAdapter
-from evaluate.results import digest, digest_of_items
 from evaluate.task import Split, Task
 from evaluate.types import Failure, GenerationOptions, Output, Request, Sample
 

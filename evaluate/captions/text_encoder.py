@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluate.digests import digest, file_digest
 from evaluate.errors import MetricUnavailableError
-from evaluate.results import digest, file_digest
 
 _IDENTIFYING_FILES = ("*.safetensors", "*.bin", "*.json", "*.txt")
 

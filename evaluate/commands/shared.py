@@ -25,7 +25,7 @@ def notice(line: str) -> None:
 
 def without_known_secrets(text: str) -> str:
     """Return a text as people may see it, whatever a library quoted in it."""
-    from evaluate.results import hide_secrets
+    from evaluate.secrets import hide_secrets
 
     return hide_secrets(text)
 

@@ -19,12 +19,13 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from evaluate.digests import digest
 from evaluate.errors import CorpusAbsentError, CorpusError, MachineError, RequestError
 from evaluate.hf_datasets.audio import AudioFolder
 from evaluate.hf_datasets.columns import ROLES, RowReader
 from evaluate.manifest import Row
 from evaluate.registry import unknown_name
-from evaluate.results import digest, slug
+from evaluate.results import slug
 
 ARGUMENTS = ("config", "split", "revision", "streaming", *ROLES)
 DEFAULT_REVISION = "main"

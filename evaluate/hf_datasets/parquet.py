@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from evaluate.digests import digest
 from evaluate.errors import ManifestError
 from evaluate.folders import home_or_cache
 from evaluate.hf_datasets.audio import AudioFolder
-from evaluate.results import digest, slug
+from evaluate.results import slug
 
 _ROWS_AT_ONCE = 16  # a row holds its audio
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from evaluate.digests import digest
 from evaluate.judging.log import Reply
 from evaluate.judging.rubric import Rubric, Shown
 from evaluate.metrics.base import Judged, Judgement
-from evaluate.results import digest
 from evaluate.types import Failure, Sample, Turn
 
 MAX_ASKED = 3  # how often one judgement is asked for, the first time included

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from evaluate.digests import digest
 from evaluate.errors import MachineError, ModelOutputError, RequestError
 from evaluate.judging.agreement import agreement_of
 from evaluate.judging.conversation import MAX_ASKED, Conversation, begin_conversations, judgements_of
@@ -20,8 +21,8 @@ from evaluate.lines import one_line
 from evaluate.metrics.base import Judged, Judgement
 from evaluate.model import ModelAdapter
 from evaluate.progress import progress_bar
-from evaluate.results import digest, hide_secrets, without_secrets
 from evaluate.runner import is_out_of_memory
+from evaluate.secrets import hide_secrets, without_secrets
 from evaluate.task import Coverage, Split, Task
 from evaluate.types import Failure, GenerationOptions, Output, Request, Sample
 

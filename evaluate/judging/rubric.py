@@ -28,10 +28,10 @@ from typing import Any
 
 import yaml
 
+from evaluate.digests import digest
 from evaluate.errors import RequestError
 from evaluate.protocols import PLACE
 from evaluate.registry import unknown_name
-from evaluate.results import digest
 
 DEFAULT_RUBRIC = "quality"
 MAX_CHARACTERS = 20_000  # of a text that is shown; an endless answer must not fill the judge's context

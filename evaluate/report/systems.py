@@ -7,8 +7,9 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
+from evaluate.digests import digest
 from evaluate.errors import RunDamagedError
-from evaluate.results import RunDirectory, comparable_signature, digest, slug
+from evaluate.results import RunDirectory, comparable_signature, slug
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from string import ascii_uppercase
 from typing import Any
 
+from evaluate.digests import digest
 from evaluate.errors import RequestError
-from evaluate.results import digest
 from evaluate.task import Split, Task
 from evaluate.types import Request, Sample
 

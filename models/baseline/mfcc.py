@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluate.audio import load_waveform
+from evaluate.digests import corpus_fingerprint
 from evaluate.errors import CorpusError, ModelLoadError, RequestError
 from evaluate.progress import progress_bar
-from evaluate.results import corpus_fingerprint
 from evaluate.task import Split, Task
 from evaluate.types import Request, Sample
 from models.baseline.features import RECIPE, SAMPLE_RATE_HZ, clip_features

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from evaluate.errors import ModelLoadError, ModelOutputError, RequestError, ServerError
 from evaluate.model import ModelAdapter
-from evaluate.results import is_secret
+from evaluate.secrets import is_secret
 from evaluate.types import Failure, GenerationOptions, Output, Request
 from models.servers.connection import OPENAI_URL, Connection, ConnectionSettings, Exchange, Reply
 

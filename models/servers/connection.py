@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 from evaluate import __version__
 from evaluate.errors import ModelLoadError, RequestError, ServerError
 from evaluate.lines import one_line
-from evaluate.results import redact_url
+from evaluate.secrets import redact_url
 
 if TYPE_CHECKING:
     import httpx2

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from evaluate.digests import file_digest
 from evaluate.lines import one_line
-from evaluate.results import file_digest
 
 Command = Callable[..., Any]
 Write = Callable[..., Path]

@@ -3,7 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from evaluate.results import file_digest, redact, slug, without_secrets
+from evaluate.digests import file_digest
+from evaluate.results import slug
+from evaluate.secrets import redact, without_secrets
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from evaluate import evaluation, scoring, statistics
+from evaluate.digests import corpus_fingerprint
 from evaluate.page_data import write_page_data
 from evaluate.prediction_log import LogWriter
-from evaluate.results import RunDirectory, corpus_fingerprint
+from evaluate.results import RunDirectory
 from evaluate.scoring import ScoringOptions, score_log
 from evaluate.task import Split, Task
 from evaluate.task_file import load_task_class

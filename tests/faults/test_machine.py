@@ -390,7 +390,7 @@ def test_a_clock_that_goes_backwards_upsets_neither_durations_nor_the_order_of_r
 
 
 def test_a_time_that_is_none_or_the_last_there_is_orders_nothing() -> None:
-    text = evaluate.results.now(after=["", "soon", "9999-12-31T23:59:59.999999+00:00", "9998-01-01", None])  # type: ignore[list-item]
+    text = evaluate.environment.now(after=["", "soon", "9999-12-31T23:59:59.999999+00:00", "9998-01-01", None])  # type: ignore[list-item]
     assert datetime.fromisoformat(text) <= datetime.now(UTC)
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from evaluate.results import hide_secrets
 from evaluate.runner import _failure
+from evaluate.secrets import hide_secrets
 from evaluate.testing import write_tone
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -131,8 +131,8 @@ def test_answers_are_scored_whether_or_not_their_audio_is_here(
 def test_a_copy_of_a_corpus_has_its_fingerprint(write_small: WriteSmall, tmp_path: Path, monkeypatch: Any) -> None:
     from datasets import Dataset
 
+    from evaluate.digests import corpus_fingerprint
     from evaluate.hf_datasets import parse_dataset_spec
-    from evaluate.results import corpus_fingerprint
     from tasks import find_task_class
 
     monkeypatch.setenv("OTOSCOPE_DATASETS", str(tmp_path / "cache"))

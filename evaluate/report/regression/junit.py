@@ -10,9 +10,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from evaluate import __version__
+from evaluate.environment import now
 from evaluate.regression import Check
 from evaluate.report.regression.table import CHECK_COLUMNS, check_cells
-from evaluate.results import now
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

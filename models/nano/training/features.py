@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluate.audio import load_waveform
+from evaluate.digests import digest
 from evaluate.progress import progress_bar
-from evaluate.results import digest
 from evaluate.types import AudioRef
 from models.qwen_audio.front_end import SAMPLE_RATE_HZ, tower_input
 

@@ -14,8 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from evaluate.digests import digest
 from evaluate.errors import RequestError
-from evaluate.results import digest
 from models.nano.training.batches import Prepared, batch_plan, make_batch
 from models.nano.training.features import Features
 from models.nano.training.learner import Learner

@@ -1,0 +1,72 @@
+"""Hashes that tell one run, corpus or file from another, the same on every machine."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from stat import S_ISREG
+from typing import Any
+
+from evaluate.types import Sample
+
+_ITEMS_AT_ONCE = 1000
+_BLOCK_BYTES = 4096
+# Opening a pipe waits for its other end unless told not to; Windows has neither pipes like that nor the flag.
+_READ_ONLY = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+def digest(value: Any) -> str:
+    """Return a hash of a JSON-ready value, the same on every machine."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def digest_of_items(items: Mapping[str, Any]) -> str:
+    """Return the `digest` of a mapping, without a text of the whole in memory."""
+    running = hashlib.sha256(b"{")
+    names = iter(sorted(items))
+    between = b""
+    while part := {name: items[name] for name in islice(names, _ITEMS_AT_ONCE)}:
+        running.update(between + json.dumps(part, separators=(",", ":"), default=str)[1:-1].encode())
+        between = b","
+    running.update(b"}")
+    return running.hexdigest()
+
+
+def corpus_fingerprint(samples: Sequence[Sample]) -> str:
+    """Return a hash of ids, prompts, references, and spans, sizes and excerpts of the audio, in order.
+
+    An excerpt is a block from the start, the middle and the end of a file: reading every byte of a corpus before each
+    start would cost more than it tells. The hash is the same wherever the corpus lies.
+    """
+    running = hashlib.sha256()
+    for sample in samples:
+        audio = [(file_digest(ref.file), ref.start_s, ref.duration_s) for ref in sample.audio]
+        item = [sample.id, sample.prompt, sample.references, sample.choices, sample.language, audio]
+        if sample.turns:
+            item.append([(turn.role, turn.text, turn.num_clips) for turn in sample.turns])
+        running.update(json.dumps(item).encode())
+    return running.hexdigest()[:16]
+
+
+def file_digest(path: str | Path, *, num_blocks: int = 3) -> str | None:
+    """Return a hash of a file's size and of blocks spread evenly over it; None for what is no file, or unreadable."""
+    running = hashlib.sha256()
+    try:
+        descriptor = os.open(path, _READ_ONLY)
+        try:
+            status = os.fstat(descriptor)
+            if not S_ISREG(status.st_mode):
+                return None
+            running.update(str(status.st_size).encode())
+            last = max(0, status.st_size - _BLOCK_BYTES)
+            numbers = range(num_blocks) if last else (0,)
+            for offset in sorted({last * number // max(1, num_blocks - 1) for number in numbers}):
+                running.update(os.pread(descriptor, _BLOCK_BYTES, offset))
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError):  # ValueError: a name with a NUL
+        return None
+    return running.hexdigest()[:16]
