@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from evaluate.engine import LocalEngine
+from evaluate.engines import LocalEngine
 from evaluate.errors import RequestError
 from evaluate.evaluation import Evaluation, EvaluationSettings
 from evaluate.model import ModelAdapter

@@ -14,7 +14,7 @@ from typing import Any
 from evaluate.clips import ClipOptions, ClipPolicy, count_changes
 from evaluate.continuing import note_samples, refuse_other_samples, same_corpus_check
 from evaluate.digests import corpus_fingerprint, digest
-from evaluate.engine import Engine, LocalEngine
+from evaluate.engines import Engine, LocalEngine
 from evaluate.environment import command_line, environment, now
 from evaluate.errors import CorpusError, RequestError, RunDamagedError, ServerError
 from evaluate.memory import peak_memory

@@ -18,7 +18,7 @@ from operator import attrgetter
 from evaluate.audio import AudioInfo, inspect_audio, span_seconds
 from evaluate.batching import BatchPlanner
 from evaluate.clips import ClipPolicy, Part, join_outputs
-from evaluate.decoding import read_request
+from evaluate.engines.decoding import read_request
 from evaluate.errors import AudioDecodeError, ClipRejectedError, MachineError, ModelOutputError, Terminated
 from evaluate.model import ModelAdapter
 from evaluate.prediction_log import LogWriter

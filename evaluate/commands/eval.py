@@ -23,7 +23,7 @@ from evaluate.commands.shared import (
 from evaluate.errors import RequestError
 
 if TYPE_CHECKING:
-    from evaluate.engine import Engine
+    from evaluate.engines import Engine
     from evaluate.model import ModelAdapter
     from models import ModelMaker
 
@@ -239,8 +239,8 @@ def eval_command(
 
 def _here(make: "Callable[..., ModelMaker]", device: str, devices: str | None) -> "tuple[ModelAdapter, Engine]":
     """Return the model, and what runs it on this machine."""
-    from evaluate.engine import LocalEngine
-    from evaluate.processes import ProcessEngine, parse_devices
+    from evaluate.engines import LocalEngine
+    from evaluate.engines.processes import ProcessEngine, parse_devices
 
     if devices is not None and device != "auto":
         raise RequestError(f"--device {device} and --devices {devices} both say where; leave one out")
@@ -259,7 +259,7 @@ def _in_ray(
     gpus_per_model: float | None,
 ) -> "tuple[ModelAdapter, Engine]":
     """Return the model, and what runs it in a Ray cluster."""
-    from evaluate.ray_engine import RayEngine, RayOptions
+    from evaluate.engines.ray_engine import RayEngine, RayOptions
 
     if devices is not None:
         raise RequestError(f"--devices {devices} names GPUs of this machine; with --engine ray say --ray-models")

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from evaluate.clips import ClipPolicy
-from evaluate.decoding import read_request
+from evaluate.engines.decoding import read_request
 from evaluate.prediction_log import LogWriter, index_log, read_predictions
 from evaluate.runner import Runner, RunnerSettings
 from evaluate.types import AudioRef, GenerationOptions, Sample

@@ -33,7 +33,7 @@ class OwnRun:
     """
 
     def __init__(self, spec: str, settings: Settings, *, dtype: str = "float32") -> None:
-        from evaluate.engine import LocalEngine
+        from evaluate.engines import LocalEngine
         from evaluate.selection import SelectionSettings, select_tasks
         from models import create_model
 

@@ -151,7 +151,7 @@ def test_ctrl_c_keeps_finished_batches(tmp_path: Path) -> None:
 
 
 def test_decoding_runs_ahead_but_not_far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import evaluate.decoding as module
+    import evaluate.engines.decoding as module
 
     decoded: list[str] = []
     lock = threading.Lock()

@@ -144,14 +144,14 @@ def test_memory_that_runs_out_while_a_file_is_decoded_fails_its_sample_and_the_n
 
 
 def break_decoding(patch: pytest.MonkeyPatch, error: BaseException) -> None:
-    from evaluate.decoding import load_waveform
+    from evaluate.engines.decoding import load_waveform
 
     def load(ref: Any, **settings: Any) -> Any:
         if ref.path.name == "3.wav":
             raise error
         return load_waveform(ref, **settings)
 
-    patch.setattr("evaluate.decoding.load_waveform", load)
+    patch.setattr("evaluate.engines.decoding.load_waveform", load)
 
 
 def test_memory_that_runs_out_elsewhere_is_one_line_and_what_was_done_is_kept(
@@ -216,7 +216,7 @@ def stuck(*_, **__):
     threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
     time.sleep(60)
 
-evaluate.decoding.load_waveform = stuck
+evaluate.engines.decoding.load_waveform = stuck
 main(sys.argv[1:])
 """
 

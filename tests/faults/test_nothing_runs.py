@@ -21,9 +21,10 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [path for folder in ("evaluate", "models", "tasks") for path in sorted((ROOT / folder).rglob("*.py"))]
 # What these call, and why it is theirs to call.
 ALLOWED = {
-    ("evaluate/remote.py", "pickle.loads"),  # of this very program: over a pipe to a child of its own, or through Ray
-    ("evaluate/processes.py", "pickle.loads"),
-    ("evaluate/ray_engine.py", "pickle.loads"),
+    # Of this very program: over a pipe to a child of its own, or through Ray.
+    ("evaluate/engines/remote.py", "pickle.loads"),
+    ("evaluate/engines/processes.py", "pickle.loads"),
+    ("evaluate/engines/ray_workers.py", "pickle.loads"),
     ("evaluate/python_file.py", "spec.loader.exec_module"),  # a Python file that the user named as task or model
     ("evaluate/registry.py", "importlib.import_module"),  # of a table in the sources, or of an installed package
     ("evaluate/data/sevenzip.py", "opened.extractall"),  # into files of our own writer, names checked before

@@ -17,7 +17,7 @@ import soundfile
 
 from evaluate.audio import inspect_audio, load_waveform
 from evaluate.clips import ClipPolicy
-from evaluate.decoding import read_request
+from evaluate.engines.decoding import read_request
 from evaluate.errors import AudioDecodeError
 from evaluate.prediction_log import LogWriter
 from evaluate.results import RunDirectory
@@ -238,7 +238,7 @@ import resource, sys
 from pathlib import Path
 from evaluate.audio import inspect_audio
 from evaluate.clips import ClipPolicy
-from evaluate.decoding import read_request
+from evaluate.engines.decoding import read_request
 from evaluate.types import AudioRef, Sample
 path, start_s, duration_s, bound_s = Path(sys.argv[1]), *map(float, sys.argv[2:])
 policy = ClipPolicy(long="truncate", max_s=bound_s) if bound_s else ClipPolicy()

@@ -14,10 +14,10 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from evaluate.engine import Engine
+from evaluate.engines import Engine
+from evaluate.engines.remote import Answer, Factory, ModelCopy, ModelHost, checked, dumps
 from evaluate.errors import ModelDiedError, ModelLoadError, RequestError
 from evaluate.model import ModelAdapter
-from evaluate.remote import Answer, Factory, ModelCopy, ModelHost, checked, dumps
 from evaluate.types import GenerationOptions, Output, Request, Sample
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from click.testing import CliRunner
 
 from evaluate.cli import cli
 from evaluate.clips import ClipPolicy
+from evaluate.engines.ray_engine import RayEngine, RayOptions, _connect
 from evaluate.errors import AudioDecodeError, MachineError, ModelLoadError, RequestError
-from evaluate.ray_engine import RayEngine, RayOptions, _connect
 from evaluate.testing import write_tone
 from evaluate.types import AudioRef, GenerationOptions, Sample
 from models import create_model

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from evaluate.clips import ClipPolicy
-from evaluate.decoding import read_request
+from evaluate.engines.decoding import read_request
 from evaluate.model import ModelAdapter
 from evaluate.types import Request, Sample
 

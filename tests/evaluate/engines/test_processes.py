@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from evaluate.cli import cli
+from evaluate.engines.processes import ProcessEngine, parse_devices
 from evaluate.errors import ModelDiedError, ModelLoadError, RequestError
-from evaluate.processes import ProcessEngine, parse_devices
 from evaluate.runner import is_out_of_memory
 from evaluate.testing import write_tone
 from evaluate.types import AudioRef, GenerationOptions, Request, Sample
