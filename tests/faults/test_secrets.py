@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -89,7 +90,10 @@ def start(folder: Path) -> Iterator[Start]:
         }
         command = [sys.executable, "-m", "evaluate", *arguments]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        running.append(subprocess.Popen(command, cwd=folder, env=environment, text=True, **pipes))  # type: ignore[call-overload]
+        hear_interrupts = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # see tests/test_kill_and_resume.py
+        running.append(
+            subprocess.Popen(command, cwd=folder, env=environment, text=True, preexec_fn=hear_interrupts, **pipes)  # type: ignore[call-overload]
+        )
         return running[-1]
 
     yield run
