@@ -144,15 +144,14 @@ def test_of_the_results_git_keeps_published_figures_and_baselines(path: str, ign
     assert (done.returncode == 0) == ignored
 
 
-# Make targets. Programs of the environment are replaced by such as say how they were called: nothing is installed.
-
+# Make targets. The environment's programs are stand-ins that say how they were called: nothing is installed.
 
 NOT_FOR_MAKE = ("CI", "PYTHON", "PYTEST_ARGS", "MAKEFLAGS", "MFLAGS", "TASK", "MODEL", "SPLIT", "LIMIT", "ARGS")
 
 
 @pytest.fixture
 def make(tmp_path: Path) -> Command:
-    """Run make in a folder whose environment is ready, with `failing` programs; returns the finished process."""
+    """Run make in a folder whose environment is ready; programs whose arguments match `failing` exit with 1."""
     if shutil.which("make") is None:
         pytest.skip("no make here")
     clone = tmp_path / "clone"
