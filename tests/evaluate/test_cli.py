@@ -549,15 +549,6 @@ def test_catalogues_list_and_describe(otoscope: Command) -> None:
         assert otoscope(command, "wat").status == 2
 
 
-@pytest.mark.parametrize("command", ["eval", "score", "tasks", "models", "metrics", "report", "compare", "regression"])
-def test_every_command_helps_with_an_example(otoscope: Command, command: str) -> None:
-    result = otoscope(command, "--help")
-    assert result.status == 0
-    assert f"\n    otoscope {command}" in result.stdout.split("Example")[1]  # on a line of its own
-    assert "\\b" not in result.stdout
-    assert "--json" in result.stdout
-
-
 @pytest.mark.parametrize("arguments", [["--help"], ["tasks"], ["tasks", "--json"]])
 def test_light_commands_import_nothing_heavy(arguments: list[str]) -> None:
     code = (
