@@ -98,8 +98,8 @@ def start(folder: Path) -> Iterator[Start]:
 
     yield run
     for process in running:
-        process.kill()
-        process.wait()
+        with process:  # closes the pipes of one that a test has not read to the end
+            process.kill()
 
 
 def evaluation(how: str) -> list[str]:
