@@ -19,10 +19,10 @@ from evaluate.environment import command_line, environment, now
 from evaluate.errors import CorpusError, RequestError, RunDamagedError, ServerError
 from evaluate.memory import peak_memory
 from evaluate.model import ModelAdapter
-from evaluate.page_data import ensure_page_data
 from evaluate.prediction_log import LogIndex, LogWriter, compact, index_log, mend_tail, read_predictions
 from evaluate.probes import probe_samples
 from evaluate.progress import progress_bar
+from evaluate.report.sample_page.data import ensure_page_data
 from evaluate.results import SCHEMA, RunDirectory, read_json, run_directory, write_json
 from evaluate.runner import Runner, RunnerReport, RunnerSettings
 from evaluate.scoring import ScoringOptions, kept_scores, score_log

@@ -280,7 +280,7 @@ def _in_ray(
 
 def _print_report(results_dir: Path, *, as_json: bool) -> None:
     """Write the report to its usual place and name its files; on stderr where stdout is one JSON document."""
-    from evaluate.report import write_report
+    from evaluate.report.writing import write_report
 
     out = results_dir / "report"
     for line in written_lines(write_report(results_dir, out, notice=notice), out):

@@ -49,7 +49,7 @@ def report_command(
       otoscope report --out site --models whisper,qwen --export model-index
       otoscope report --radar qwen-audio --out figure
     """
-    from evaluate.report import write_published_radar, write_report
+    from evaluate.report.writing import write_published_radar, write_report
 
     out = out or results_dir / "report"
     names = [name.strip() for name in (models or "").split(",") if name.strip()]

@@ -19,8 +19,8 @@ from typing import Any, BinaryIO
 
 from evaluate.errors import AudioDecodeError, OtoscopeError, RequestError
 from evaluate.lines import one_line
-from evaluate.page_data import ensure_page_data, is_made_from, made_from, read_sample, write_page_data
 from evaluate.report.sample_page.clips import clip_refs, open_clip
+from evaluate.report.sample_page.data import ensure_page_data, is_made_from, made_from, read_sample, write_page_data
 from evaluate.report.sample_page.page import sample_page
 from evaluate.results import RunDirectory
 

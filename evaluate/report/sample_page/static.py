@@ -9,9 +9,9 @@ from pathlib import Path
 
 from evaluate.errors import AudioDecodeError, RequestError
 from evaluate.lines import one_line
-from evaluate.page_data import MADE_FROM, read_samples, write_page_data, write_script
 from evaluate.progress import progress_bar
 from evaluate.report.sample_page.clips import clip_refs, open_clip
+from evaluate.report.sample_page.data import MADE_FROM, read_samples, write_page_data, write_script
 from evaluate.report.sample_page.page import sample_page
 from evaluate.results import RunDirectory
 

@@ -22,8 +22,8 @@ from typing import Any
 
 from evaluate.digests import digest
 from evaluate.folders import home_or_cache
-from evaluate.page_columns import Columns, groups_of
 from evaluate.prediction_log import NOT_A_RECORD, index_log, records_at
+from evaluate.report.sample_page.columns import Columns, groups_of
 from evaluate.results import RunDirectory
 
 SCHEMA = 1
