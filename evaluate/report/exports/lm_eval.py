@@ -23,8 +23,17 @@ from statistics import NormalDist
 from typing import Any
 
 from evaluate.errors import RunDamagedError
-from evaluate.report.systems import System, file_names, interval_of, run_record, value_of, way_of_scoring
+from evaluate.report.systems import (
+    System,
+    file_names,
+    interval_of,
+    run_record,
+    value_of,
+    way_of_scoring,
+    whole_size,
+)
 from evaluate.results import slug, write_json
+from evaluate.types import SAMPLE_SPLIT
 
 NOT_AVAILABLE = "N/A"
 
@@ -38,7 +47,7 @@ def write_lm_eval(
     """
     written = []
     for system, name in file_names(runs).items():
-        documents = [document for document in runs[system] if document["split"] != "sample"] or runs[system]
+        documents = [document for document in runs[system] if document["split"] != SAMPLE_SPLIT] or runs[system]
         if len(documents) < len(runs[system]):
             notice(f"lm-eval: {system.label(runs)}: runs on the embedded samples are left out beside real splits")
         newest = max(_time(document["created"], document) for document in documents)
@@ -69,7 +78,7 @@ def _results(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         },
         "n-samples": {
             task: {
-                "original": document["coverage"]["official"] or document["coverage"]["found"],
+                "original": whole_size(document),
                 "effective": document["n_total"],
             }
             for task, document in tasks.items()

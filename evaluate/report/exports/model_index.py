@@ -16,7 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from evaluate.lines import one_line
-from evaluate.report.systems import System, file_names, interval_of, is_whole, run_record, value_of, way_of_scoring
+from evaluate.report.systems import (
+    System,
+    file_names,
+    interval_of,
+    is_whole,
+    run_record,
+    value_of,
+    way_of_scoring,
+    whole_size,
+)
+from evaluate.types import SAMPLE_SPLIT
+from evaluate.whole_files import write_whole
 
 TASK_TYPES = {  # kind of task to the hub's name of a pipeline; text about audio is its audio-text-to-text
     "asr": "automatic-speech-recognition",
@@ -58,7 +69,7 @@ def write_model_index(
             path = folder / "model-index" / f"{name}.yaml"
             path.parent.mkdir(parents=True, exist_ok=True)
             card = ModelCardData(model_name=one_line(system.label(runs)), eval_results=results)
-            path.write_text(card.to_yaml(line_break="\n") + "\n", encoding="utf-8", errors="backslashreplace")
+            write_whole(path, card.to_yaml(line_break="\n") + "\n")
             written.append(path)
     return written
 
@@ -123,11 +134,10 @@ def _results(document: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> 
 def _fits(document: Mapping[str, Any], notice: Callable[[str], None]) -> bool:
     """Whether a run's scores belong on a card; where not, says why."""
     kind = run_record(document).get("kind")
-    if document["split"] == "sample":
+    if document["split"] == SAMPLE_SPLIT:
         reason = "the embedded samples are no benchmark"
     elif not is_whole(document):
-        size = document["coverage"]["official"] or document["coverage"]["found"]
-        reason = f"partial, {document['n_total']} of {size} samples"
+        reason = f"partial, {document['n_total']} of {whole_size(document)} samples"
     elif kind not in TASK_TYPES:
         reason = f"its run.json says kind {kind!r}, expected one of {', '.join(TASK_TYPES)}"
     else:

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from evaluate.report.cells import csv_text
-from evaluate.report.systems import System, is_whole, run_record, value_of
+from evaluate.report.systems import System, is_whole, run_record, value_of, whole_size
+from evaluate.whole_files import write_whole
 
 COLUMNS = (
     *("model", "Avg. WER", "RTFx", "Model size (B)", "License", "AMI WER", "Earnings22 WER", "Gigaspeech WER"),
@@ -46,7 +47,7 @@ def write_open_asr(
         return []
     path = folder / "open-asr.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(csv_text(COLUMNS, rows), encoding="utf-8", errors="backslashreplace", newline="")
+    write_whole(path, csv_text(COLUMNS, rows))
     return [path]
 
 
@@ -70,8 +71,7 @@ def _fitting(documents: Sequence[Mapping[str, Any]], notice: Callable[[str], Non
 def _unfit(document: Mapping[str, Any]) -> str:
     """Return why a run's score is not what the column holds, "" where it is."""
     if not is_whole(document):
-        size = document["coverage"]["official"] or document["coverage"]["found"]
-        return f"partial, {document['n_total']} of {size} samples"
+        return f"partial, {document['n_total']} of {whole_size(document)} samples"
     score = document["metrics"].get("wer")
     if score is None or value_of(score) is None:
         return "it has no wer"
