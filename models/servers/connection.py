@@ -13,7 +13,6 @@ Every request has a connection of its own: a server that sends too much, or late
 import json
 import math
 import os
-import re
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -28,7 +27,7 @@ from urllib.parse import urlsplit
 from evaluate import __version__
 from evaluate.errors import ModelLoadError, RequestError, ServerError
 from evaluate.lines import one_line
-from evaluate.secrets import redact_url
+from evaluate.secrets import HIDDEN, MIN_SECRET, VARIABLE, redact_url
 
 if TYPE_CHECKING:
     import httpx2
@@ -43,12 +42,9 @@ FAILED_ANSWERS = 3  # of one request before it fails: each may have cost a whole
 UNSERVED_IN_A_ROW = 5  # requests, each with all its tries: the server is gone, and the rest would fail as they did
 MAX_ANSWER_BYTES = 32 << 20
 MAX_SHOWN = 300  # characters of a server's own words
-MIN_SECRET = 12  # characters of a key that is taken out of answers; shorter ones are words, like "EMPTY"
-HIDDEN = "***"
 
 PASSING = frozenset({408, 409, 425, 429, 502, 503, 504, 529})  # the server did not serve, and may later
 FOR_ALL = frozenset({401, 402, 404, 405, 407})  # of one request, and of every other
-_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,40}")
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -198,7 +194,7 @@ class Connection:
                 a name that does not look like one: it may be the key itself.
         """
         name = self.settings.api_key_env
-        shown = name if _VARIABLE.fullmatch(name) else "that api_key_env names (not shown, it may be a key)"
+        shown = name if VARIABLE.fullmatch(name) else "that api_key_env names (not shown, it may be a key)"
         key = os.environ.get(name, "").strip()
         if not key:
             if name == "OPENAI_API_KEY" and not self.is_openai:
