@@ -6,7 +6,6 @@ them is that they hold the parser and its model, and, of a download, the SHA-1 t
 """
 
 import errno
-import hashlib
 import lzma
 import shutil
 import tempfile
@@ -26,6 +25,7 @@ from evaluate.captions.programs import (
     read_spice_folder,
     spice_folder,
 )
+from evaluate.digests import whole_file_digest
 from evaluate.download import download, published_sha1, require_space
 from evaluate.errors import MachineError, RequestError
 
@@ -107,7 +107,7 @@ def fetch_spice(source: CoreNlpSource, *, say: Say, folder: Path | None = None) 
     if isinstance(found, str):
         raise MachineError(f"{folder}: {found} is missing though it was just written; is another process at work?")
     for path in (found.corenlp_jar, found.models_jar):
-        say(f"{path.name}: SHA-256 {_sha256(path)} (this project knows none to compare it with)")
+        say(f"{path.name}: SHA-256 {whole_file_digest(path)} (this project knows none to compare it with)")
     home = "" if folder == spice_folder() else f"; it is found with SPICE_HOME={folder}"
     say(f"{folder}: SPICE is whole{home}; it needs a Java from 8 to 14")
     return found
@@ -129,7 +129,7 @@ def _appearing_whole(folder: Path) -> Iterator[Path]:
 def _copy_packaged(staging: Path) -> None:
     """Copy SPICE and its libraries out of pycocoevalcap."""
     packaged = find_packaged_spice()
-    digest = _sha256(packaged / SPICE_JAR)
+    digest = whole_file_digest(packaged / SPICE_JAR)
     if digest != SPICE_SHA256:
         raise MachineError(
             f"{packaged / SPICE_JAR}: SHA-256 is {digest}, expected {SPICE_SHA256}; install pycocoevalcap 1.2 anew"
@@ -208,8 +208,3 @@ def _check_contents(staging: Path, source: CoreNlpSource) -> None:
             raise RequestError(f"{shown}: {name} holds no {content}; expected that of CoreNLP 3.6.0") from error
         except DAMAGED as error:
             raise RequestError(f"{shown}: {name} is no jar ({error}); expected that of CoreNLP 3.6.0") from error
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

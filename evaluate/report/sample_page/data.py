@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluate.digests import digest
-from evaluate.folders import home_or_cache
+from evaluate.folders import home_or_cache, place_of_run
 from evaluate.prediction_log import NOT_A_RECORD, index_log, records_at
 from evaluate.report.sample_page.columns import Columns, groups_of
 from evaluate.results import RunDirectory
@@ -64,7 +64,7 @@ def has_page_data(run: RunDirectory) -> bool:
 
 def page_folder(run: RunDirectory) -> Path:
     """Return the folder of a run's page data, one for each place that a run is at."""
-    return home_or_cache("OTOSCOPE_PAGES", "pages") / digest(str(run.path.resolve()))[:32]
+    return place_of_run(home_or_cache("OTOSCOPE_PAGES", "pages"), run.path)
 
 
 def made_from(run: RunDirectory) -> dict[str, Any]:
