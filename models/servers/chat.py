@@ -11,14 +11,14 @@ counts no audio though it did before. A server that counts nothing cannot be che
 
 import base64
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluate.errors import ModelOutputError, RequestError, ServerError
+from evaluate.model import sample_turns
 from evaluate.task import Split, Task
 from evaluate.types import GenerationOptions, Request, Sample
 from models.servers.adapter import (
@@ -45,8 +45,6 @@ TRIAL_S = 5.0
 TRIAL_TOKENS = 16
 MIN_HEARD_TOKENS = 4  # that five seconds take at least; less is what stands around a clip that was dropped
 _THOUGHT = re.compile(r"\s*<think>.*?(?:</think>\s*|\Z)", re.DOTALL)  # one that was not finished is no answer either
-
-Clip = TypeVar("Clip")
 
 
 class ChatApi(ServerAdapter):
@@ -158,7 +156,7 @@ class ChatApi(ServerAdapter):
 
     def shown_prompt(self, sample: Sample) -> str:
         lines = [f"system: {self._system}"] if self._system else []
-        for role, clips, text in _turns(sample, sample.audio):
+        for role, clips, text in sample_turns(sample, sample.audio):
             lines.append(f"{role}: {'<audio>…</audio>' * len(clips)}{text}")
         return "\n".join(lines)
 
@@ -170,7 +168,7 @@ class ChatApi(ServerAdapter):
         system = [{"role": "system", "content": self._system}] if self._system else []
         turns = [
             {"role": role, "content": self._content(clips, text)}
-            for role, clips, text in _turns(request.sample, request.waveforms)
+            for role, clips, text in sample_turns(request.sample, request.waveforms)
         ]
         body: dict[str, Any] = {"model": self._model, "messages": [*system, *turns]}
         if self._sends_temperature:
@@ -285,14 +283,6 @@ class ChatApi(ServerAdapter):
 
         [reply] = self._connection.run_each(ask, [request])
         return reply
-
-
-def _turns(sample: Sample, clips: Sequence[Clip]) -> Iterator[tuple[str, list[Clip], str]]:
-    """Yield role, clips and text of each turn of a sample, the one that is asked now last."""
-    rest = iter(clips)
-    for turn in sample.turns:
-        yield turn.role, list(islice(rest, turn.num_clips)), turn.text
-    yield "user", list(rest), sample.prompt
 
 
 def _first_choice(answer: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:

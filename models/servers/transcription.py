@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evaluate.errors import ModelOutputError, RequestError
+from evaluate.model import several_clips
 from evaluate.task import Task
 from evaluate.types import GenerationOptions, Request, Sample, primary_subtag
 from models.servers.adapter import (
@@ -103,8 +104,7 @@ class TranscriptionApi(ServerAdapter):
     def refusal(self, task: Task, asked: Sequence[Sample]) -> str | None:
         if task.kind != "asr":
             return f"a server of transcriptions transcribes, it does not do {task.kind}"
-        wrong = next((sample for sample in asked if len(sample.audio) != 1), None)
-        return f"it hears one clip, sample {wrong.id!r} has {len(wrong.audio)}" if wrong else None
+        return several_clips(asked)
 
     def option_refusal(self, options: GenerationOptions) -> str | None:
         own = GenerationOptions()
