@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from evaluate.errors import ModelLoadError, ModelOutputError, RequestError, Serv
 from evaluate.model import ModelAdapter
 from evaluate.secrets import is_secret
 from evaluate.types import Failure, GenerationOptions, Output, Request
-from models.servers.connection import OPENAI_URL, Connection, ConnectionSettings, Exchange, Reply
+from models.servers.connection import Connection, ConnectionSettings, Exchange, Reply, number
 
 SAMPLE_RATE_HZ = 16_000
 AUDIO_FORMATS = ("wav", "flac")
@@ -56,6 +55,7 @@ class ServerAdapter(ModelAdapter):
         where: The model's name, as the server knows it.
         connection: Where the server is and how it is asked.
         audio_format: "wav" or "flac", 16 bit either way.
+        send_temperature: false for a model that takes none.
         extra_body: What is sent besides, as the server's own settings.
         prices: See there.
     """
@@ -63,9 +63,17 @@ class ServerAdapter(ModelAdapter):
     family: str
     sample_rate_hz = SAMPLE_RATE_HZ
     answers_singly = True
+    reserved: tuple[str, ...]  # names in a request that are set here: another value would be another question
 
     def __init__(
-        self, where: str, *, connection: ConnectionSettings, audio_format: str, extra_body: Any, prices: Prices
+        self,
+        where: str,
+        *,
+        connection: ConnectionSettings,
+        audio_format: str,
+        send_temperature: bool,
+        extra_body: Any,
+        prices: Prices,
     ) -> None:
         if not where:
             raise RequestError(f"no model named; expected its name on the server after the colon, {self.family}:MODEL")
@@ -75,7 +83,8 @@ class ServerAdapter(ModelAdapter):
         self._model = where
         self._connection = Connection(connection)
         self._audio_format = audio_format
-        self._extra_body = _checked_extra_body(extra_body)
+        self._sends_temperature = switch("send_temperature", send_temperature)
+        self._extra_body = _checked_extra_body(extra_body, self.reserved)
         self._prices = prices
 
     def identity(self) -> dict[str, Any]:
@@ -84,6 +93,13 @@ class ServerAdapter(ModelAdapter):
     @property
     def device(self) -> str:
         return self._connection.base_url
+
+    def option_refusal(self, options: GenerationOptions) -> str | None:
+        if options.temperature > 0 and not self._sends_temperature:
+            return (
+                "is sent no temperature (send_temperature=false), but sampling is asked for; leave out one of the two"
+            )
+        return None
 
     def load(self) -> None:
         try:
@@ -172,56 +188,6 @@ class ServerAdapter(ModelAdapter):
         return Output(sample_id, text, error, truncated, reply.latency_s, used | tries, details)
 
 
-def connection_settings(
-    *,
-    base_url: object,
-    api_key_env: object,
-    concurrency: object,
-    timeout_s: object,
-    max_retries: object,
-    max_wait_s: object,
-    requests_per_minute: object,
-) -> ConnectionSettings:
-    """Return a connection's settings, held against what they may be.
-
-    Args:
-        base_url: "": from the environment variable OPENAI_BASE_URL, or OpenAI's own.
-        api_key_env: Name of the environment variable that holds the key.
-        concurrency: Requests under way at once.
-        timeout_s: Of one try, in seconds.
-        max_retries: Tries after the first.
-        max_wait_s: Between two tries, in seconds.
-        requests_per_minute: 0: no limit.
-
-    Raises:
-        RequestError: One of them is not what it may be.
-    """
-    if not isinstance(api_key_env, str) or not api_key_env or "=" in api_key_env or "\0" in api_key_env:
-        raise RequestError("api_key_env is no name of an environment variable, expected e.g. OPENAI_API_KEY")
-    return ConnectionSettings(
-        base_url=str(base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL),
-        api_key_env=api_key_env,
-        concurrency=int(number("concurrency", concurrency, low=1, high=1024, whole=True)),
-        timeout_s=number("timeout_s", timeout_s, low=0.001, high=86_400),
-        max_retries=int(number("max_retries", max_retries, low=0, high=100, whole=True)),
-        max_wait_s=number("max_wait_s", max_wait_s, low=0, high=86_400),
-        requests_per_minute=number("requests_per_minute", requests_per_minute, low=0, high=1e6),
-    )
-
-
-def number(name: str, value: object, *, low: float, high: float, whole: bool = False) -> float:
-    """Return a setting that is a number.
-
-    Raises:
-        RequestError: It is none, or out of its range.
-    """
-    kinds = int if whole else int | float
-    if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
-        what = "a whole number" if whole else "a number"
-        raise RequestError(f"{name} is {value!r}, expected {what} from {low:g} to {high:g}")
-    return value
-
-
 def price(name: str, value: object) -> float | None:
     """Return a setting that is a price, or not given.
 
@@ -279,11 +245,12 @@ def audio_file(waveform: NDArray[np.float32], audio_format: str) -> bytes:
     return file.getvalue()
 
 
-def _checked_extra_body(body: Any) -> dict[str, Any]:
+def _checked_extra_body(body: Any, reserved: Iterable[str]) -> dict[str, Any]:
     """Return what is sent besides.
 
     Raises:
-        RequestError: It is no JSON object, or holds what looks like a secret: it is recorded with the run.
+        RequestError: It is no JSON object, or holds what looks like a secret, since it is recorded with the run, or
+            something reserved.
     """
     if body is None:
         return {}
@@ -299,6 +266,9 @@ def _checked_extra_body(body: Any) -> dict[str, Any]:
             f"extra_body names {secret!r}, which looks like a secret and would be written down; keys come from the "
             "environment only, see api_key_env"
         )
+    for name in reserved:
+        if name in body:
+            raise RequestError(f"extra_body holds {name!r}, which is set from here; leave it out")
     return body
 
 

@@ -55,13 +55,28 @@ Body = Mapping[str, Any]  # keywords of httpx2's request: json, or data and file
 class ConnectionSettings:
     """Where a server is and how it is asked; nothing but `base_url` bears on an answer."""
 
-    base_url: str
-    api_key_env: str
+    base_url: str  # "": from the environment variable OPENAI_BASE_URL, or OpenAI's own
+    api_key_env: str  # name of the environment variable that holds the key
     concurrency: int  # requests under way at once
     timeout_s: float  # of a try, from its first byte sent to its last one read
     max_retries: int  # tries after the first
     max_wait_s: float  # between two tries; a server that asks for more ends the run
     requests_per_minute: float  # 0: no limit but the server's own
+
+    def __post_init__(self) -> None:
+        """Hold the settings, which people wrote, against what they may be.
+
+        Raises:
+            RequestError: One of them is not that.
+        """
+        name = self.api_key_env
+        if not isinstance(name, str) or not name or "=" in name or "\0" in name:
+            raise RequestError("api_key_env is no name of an environment variable, expected e.g. OPENAI_API_KEY")
+        number("concurrency", self.concurrency, low=1, high=1024, whole=True)
+        number("timeout_s", self.timeout_s, low=0.001, high=86_400)
+        number("max_retries", self.max_retries, low=0, high=100, whole=True)
+        number("max_wait_s", self.max_wait_s, low=0, high=86_400)
+        number("requests_per_minute", self.requests_per_minute, low=0, high=1e6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +119,7 @@ class Connection:
 
     def __init__(self, settings: ConnectionSettings) -> None:
         self.settings = settings
-        self.base_url = _checked_url(settings.base_url)
+        self.base_url = _checked_url(str(settings.base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL))
         self.listed_models: tuple[str, ...] = ()  # that the server says it has; (): it does not say
         self.unserved_in_a_row = 0
         self.next_start = 0.0  # when the next try may begin, by the monotonic clock
@@ -545,6 +560,19 @@ def _tls_problem(error: BaseException | None) -> str:
             return str(error)
         error = error.__cause__ or error.__context__
     return ""
+
+
+def number(name: str, value: object, *, low: float, high: float, whole: bool = False) -> float:
+    """Return a setting that is a number.
+
+    Raises:
+        RequestError: It is none, or out of its range.
+    """
+    kinds = int if whole else int | float
+    if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
+        what = "a whole number" if whole else "a number"
+        raise RequestError(f"{name} is {value!r}, expected {what} from {low:g} to {high:g}")
+    return value
 
 
 def _checked_url(text: str) -> str:
