@@ -15,9 +15,8 @@ from evaluate.clips import ClipOptions, ClipPolicy, count_changes
 from evaluate.continuing import note_samples, refuse_other_samples, same_corpus_check
 from evaluate.digests import corpus_fingerprint, digest
 from evaluate.engines import Engine, LocalEngine
-from evaluate.environment import command_line, environment, now
+from evaluate.environment import command_line, environment, now, peak_memory
 from evaluate.errors import CorpusError, RequestError, RunDamagedError, ServerError
-from evaluate.memory import peak_memory
 from evaluate.model import ModelAdapter
 from evaluate.prediction_log import LogIndex, LogWriter, compact, index_log, mend_tail, read_predictions
 from evaluate.probes import probe_samples

@@ -39,7 +39,16 @@ def test_catalogues_list_and_describe(otoscope: Command) -> None:
         assert otoscope(command, "wat").status == 2
 
 
-@pytest.mark.parametrize("command", ["eval", "score", "tasks", "models", "metrics", "report", "compare", "regression"])
+@pytest.mark.parametrize("command", ["eval", "check-batching"])
+def test_no_number_of_seconds_is_no_batch(otoscope: Command, command: str) -> None:
+    result = otoscope(command, "--task", "librispeech", "--model", "nano", "--max-batch-seconds", "nan")
+    assert result.status == 2
+    assert "found nan, expected a number above 0" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "command", ["eval", "check-batching", "score", "tasks", "models", "metrics", "report", "compare", "regression"]
+)
 def test_every_command_helps_with_an_example(otoscope: Command, command: str) -> None:
     result = otoscope(command, "--help")
     assert result.status == 0
