@@ -26,9 +26,9 @@ from evaluate.results import SCHEMA, RunDirectory, read_json, run_directory, wri
 from evaluate.runner import Runner, RunnerReport, RunnerSettings
 from evaluate.scoring import ScoringOptions, kept_scores, score_log
 from evaluate.secrets import without_secrets
-from evaluate.selection import Notice, Selection
+from evaluate.selection import Selection
 from evaluate.task import Split, Task
-from evaluate.types import GenerationOptions, Sample
+from evaluate.types import GenerationOptions, Notice, Sample
 
 MAX_RECORDED_PROMPTS = 20
 
@@ -47,7 +47,7 @@ class EvaluationSettings:
     scoring: ScoringOptions = field(default_factory=ScoringOptions)
     runner: RunnerSettings = field(default_factory=RunnerSettings)
     model_arguments: dict[str, str] = field(default_factory=dict)  # as typed
-    probe: str = ""  # one of evaluate.probes.PROBES; "": the samples are heard as they are
+    probe: str = ""  # one of evaluate.types.PROBES; "": the samples are heard as they are
 
 
 class Evaluation:

@@ -5,7 +5,7 @@ Everything that can be wrong with a request is found here, before a model is loa
 """
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,12 +16,11 @@ from evaluate.errors import CorpusAbsentError, CorpusError, ProtocolError, Reque
 from evaluate.metrics import create_metric
 from evaluate.model import ModelAdapter
 from evaluate.task import Split, Task, require_complete
-from evaluate.types import SAMPLE_SPLIT, Sample
+from evaluate.types import SAMPLE_SPLIT, Notice, Sample
 
 if TYPE_CHECKING:
     from evaluate.hf_datasets import DatasetSpec
 
-Notice = Callable[[str], None]  # takes one line for people
 ALL = "all"
 
 

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -28,6 +28,7 @@ from evaluate.captions.programs import (
 from evaluate.digests import whole_file_digest
 from evaluate.download import download, published_sha1, require_space
 from evaluate.errors import MachineError, RequestError
+from evaluate.types import Notice
 
 SPICE_SHA256 = "6c6a73ae6dd108667047c1818707590413934dcb9f1a62cef6469059b41b3d59"
 MAVEN = "https://repo1.maven.org/maven2/edu/stanford/nlp/stanford-corenlp/3.6.0"
@@ -43,8 +44,6 @@ DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, UnicodeDecodeError),
     *(RuntimeError, NotImplementedError),
 )
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ class CoreNlpSource:
                 raise RequestError(f"{path}: no such file")
 
 
-def fetch_spice(source: CoreNlpSource, *, say: Say, folder: Path | None = None) -> SpicePrograms:
+def fetch_spice(source: CoreNlpSource, *, say: Notice, folder: Path | None = None) -> SpicePrograms:
     """Make the folder that `find_spice` looks for; it appears whole or not at all.
 
     Args:
@@ -143,7 +142,7 @@ def _copy_packaged(staging: Path) -> None:
             shutil.copyfile(path, staging / "lib" / path.name)
 
 
-def _add_corenlp(source: CoreNlpSource, staging: Path, downloads: Path, say: Say) -> None:
+def _add_corenlp(source: CoreNlpSource, staging: Path, downloads: Path, say: Notice) -> None:
     """Put the two CoreNLP jars where SPICE's manifest looks for them, into lib/."""
     if source.archive:
         _extract(source.archive, staging / "lib")
@@ -158,7 +157,7 @@ def _add_corenlp(source: CoreNlpSource, staging: Path, downloads: Path, say: Say
             (downloads / name).replace(staging / "lib" / name)
 
 
-def _download(downloads: Path, say: Say) -> None:
+def _download(downloads: Path, say: Notice) -> None:
     """Download the two jars into a folder that outlives a failure."""
     downloads.mkdir(exist_ok=True)
     for name in CONTENTS:

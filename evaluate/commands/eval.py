@@ -18,6 +18,7 @@ from evaluate.commands.shared import (
     written_lines,
 )
 from evaluate.errors import RequestError
+from evaluate.types import PROBES
 
 if TYPE_CHECKING:
     from evaluate.engines import Engine
@@ -105,7 +106,7 @@ _NO_MODEL = (
 @options.RUBRIC
 @click.option(
     "--probe",
-    type=click.Choice(["silence", "shuffle"]),
+    type=click.Choice(PROBES),
     help="Replace the audio, by silence or another sample's: does the model listen? The report shows the gap.",
 )
 @click.option("--fresh", is_flag=True, help="Start over instead of going on.")

@@ -1,6 +1,6 @@
 """Writing a report: all of it into a folder, or one chart of a paper."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,7 +19,7 @@ from evaluate.report.published import PublishedScore, load_published, load_radar
 from evaluate.report.sample_page.data import has_page_data
 from evaluate.report.sample_page.page import write_sample_page
 from evaluate.results import RunDirectory, find_scores
-from evaluate.types import SAMPLE_SPLIT
+from evaluate.types import SAMPLE_SPLIT, Notice
 from evaluate.whole_files import write_whole
 
 # What a report may hold besides what it always does.
@@ -38,7 +38,7 @@ def write_report(
     *,
     models: Sequence[str] = (),
     exports: Sequence[str] = (),
-    notice: Callable[[str], None] = lambda _: None,
+    notice: Notice = lambda _: None,
 ) -> list[Path]:
     """Write leaderboard, charts and sample pages of all runs under a results folder.
 
@@ -103,7 +103,7 @@ def write_published_radar(
     name: str,
     *,
     models: Sequence[str] = (),
-    notice: Callable[[str], None] = lambda _: None,
+    notice: Notice = lambda _: None,
 ) -> list[Path]:
     """Redraw the radar chart of a paper from its published figures, with runs on its axes where models are named.
 
@@ -129,7 +129,7 @@ def write_published_radar(
     return list(chart.files)
 
 
-def _tell_lacks(charts: Sequence[Chart], notice: Callable[[str], None]) -> None:
+def _tell_lacks(charts: Sequence[Chart], notice: Notice) -> None:
     for lacks in dict.fromkeys(chart.lacks for chart in charts if chart.lacks):
         notice(lacks)
 
@@ -150,7 +150,7 @@ def _address(page: Path, out: Path) -> str:
 
 
 def _write_sample_pages(
-    documents: Sequence[Mapping[str, Any]], results_dir: Path, out: Path, notice: Callable[[str], None]
+    documents: Sequence[Mapping[str, Any]], results_dir: Path, out: Path, notice: Notice
 ) -> dict[str, Path]:
     """Write a sample page for each run that has a log; returns the pages by the runs' folders.
 

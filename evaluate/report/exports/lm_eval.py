@@ -16,7 +16,7 @@ say nothing of a listening model (tokenizer, chat template) are null or absent. 
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import NormalDist
@@ -33,14 +33,12 @@ from evaluate.report.systems import (
     whole_size,
 )
 from evaluate.results import slug, write_json
-from evaluate.types import SAMPLE_SPLIT
+from evaluate.types import SAMPLE_SPLIT, Notice
 
 NOT_AVAILABLE = "N/A"
 
 
-def write_lm_eval(
-    runs: Mapping[System, Sequence[Mapping[str, Any]]], folder: Path, notice: Callable[[str], None]
-) -> list[Path]:
+def write_lm_eval(runs: Mapping[System, Sequence[Mapping[str, Any]]], folder: Path, notice: Notice) -> list[Path]:
     """Write `lm-eval/<model>/results_<time>.json` of each system; returns the files.
 
     Clips that come with the project stand beside no real split: they are left out where there is one.

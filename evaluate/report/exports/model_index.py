@@ -10,7 +10,7 @@ give accuracy and F1 as fractions and BLEU, chrF and TER on sacrebleu's scale of
 the unit of the value) stand in the metric's `args`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from evaluate.report.systems import (
     way_of_scoring,
     whole_size,
 )
-from evaluate.types import SAMPLE_SPLIT
+from evaluate.types import SAMPLE_SPLIT, Notice
 from evaluate.whole_files import write_whole
 
 TASK_TYPES = {  # kind of task to the hub's name of a pipeline; text about audio is its audio-text-to-text
@@ -55,9 +55,7 @@ class HubDataset:
     split: str
 
 
-def write_model_index(
-    runs: Mapping[System, Sequence[Mapping[str, Any]]], folder: Path, notice: Callable[[str], None]
-) -> list[Path]:
+def write_model_index(runs: Mapping[System, Sequence[Mapping[str, Any]]], folder: Path, notice: Notice) -> list[Path]:
     """Write `model-index/<model>.yaml` of each system that has a whole split; returns the files."""
     from huggingface_hub import ModelCardData
 
@@ -131,7 +129,7 @@ def _results(document: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> 
         yield EvalResult(**_plain(fields))
 
 
-def _fits(document: Mapping[str, Any], notice: Callable[[str], None]) -> bool:
+def _fits(document: Mapping[str, Any], notice: Notice) -> bool:
     """Whether a run's scores belong on a card; where not, says why."""
     kind = run_record(document).get("kind")
     if document["split"] == SAMPLE_SPLIT:

@@ -17,12 +17,13 @@ Known differences:
   The leaderboard's are of one NVIDIA A100, so the device is told.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from evaluate.report.cells import csv_text
 from evaluate.report.systems import System, is_whole, run_record, value_of, whole_size
+from evaluate.types import Notice
 from evaluate.whole_files import write_whole
 
 COLUMNS = (
@@ -32,9 +33,7 @@ COLUMNS = (
 SETS = {("librispeech", "test-clean"): "LS Clean WER", ("librispeech", "test-other"): "LS Other WER"}
 
 
-def write_open_asr(
-    runs: Mapping[System, Sequence[Mapping[str, Any]]], folder: Path, notice: Callable[[str], None]
-) -> list[Path]:
+def write_open_asr(runs: Mapping[System, Sequence[Mapping[str, Any]]], folder: Path, notice: Notice) -> list[Path]:
     """Write `open-asr.csv`, a row per system; returns the file, none where no run qualifies."""
     rows = []
     for system, documents in runs.items():
@@ -51,7 +50,7 @@ def write_open_asr(
     return [path]
 
 
-def _fitting(documents: Sequence[Mapping[str, Any]], notice: Callable[[str], None]) -> dict[str, Mapping[str, Any]]:
+def _fitting(documents: Sequence[Mapping[str, Any]], notice: Notice) -> dict[str, Mapping[str, Any]]:
     """Return the runs of a system that qualify, by column; the newest where several do."""
     cells: dict[str, Mapping[str, Any]] = {}
     for document in sorted(documents, key=lambda one: str(one["created"]), reverse=True):
@@ -86,7 +85,7 @@ def _per_cent(document: Mapping[str, Any]) -> float:
     return round(100 * value, 2)
 
 
-def _rtfx(label: str, documents: Sequence[Mapping[str, Any]], notice: Callable[[str], None]) -> float | str:
+def _rtfx(label: str, documents: Sequence[Mapping[str, Any]], notice: Notice) -> float | str:
     """Return seconds of audio per second in the model, "" where it is not known."""
     sessions = [session for document in documents for session in run_record(document)["sessions"]]
     devices = {session.get("device") for session in sessions}
