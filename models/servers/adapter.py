@@ -1,7 +1,6 @@
-"""What models behind servers have in common: settings, concurrency, sound as a file, and what an answer cost."""
+"""What models behind servers have in common: how a batch is put to one, sound as a file, and what an answer cost."""
 
 import io
-import json
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,15 +11,12 @@ from numpy.typing import NDArray
 
 from evaluate.errors import ModelLoadError, ModelOutputError, RequestError, ServerError
 from evaluate.model import ModelAdapter
-from evaluate.secrets import is_secret
 from evaluate.types import Failure, GenerationOptions, Output, Request
-from models.servers.connection import Connection, ConnectionSettings, Exchange, Reply, number
+from models.servers.connection import Connection, Exchange, Reply
+from models.servers.settings import ConnectionSettings, checked_extra_body, switch
 
 SAMPLE_RATE_HZ = 16_000
 AUDIO_FORMATS = ("wav", "flac")
-CONNECTION_SETTINGS = frozenset(
-    {"api_key_env", "concurrency", "timeout_s", "max_retries", "max_wait_s", "requests_per_minute"}
-)
 WAVES = 4  # how often a batch of 30 s clips fills all connections: the last ones of a batch leave some idle
 MAX_COUNT = 1e15  # of what a server says that it used: anything above is no count
 
@@ -84,7 +80,7 @@ class ServerAdapter(ModelAdapter):
         self._connection = Connection(connection)
         self._audio_format = audio_format
         self._sends_temperature = switch("send_temperature", send_temperature)
-        self._extra_body = _checked_extra_body(extra_body, self.reserved)
+        self._extra_body = checked_extra_body(extra_body, self.reserved)
         self._prices = prices
 
     def identity(self) -> dict[str, Any]:
@@ -188,26 +184,6 @@ class ServerAdapter(ModelAdapter):
         return Output(sample_id, text, error, truncated, reply.latency_s, used | tries, details)
 
 
-def price(name: str, value: object) -> float | None:
-    """Return a setting that is a price, or not given.
-
-    Raises:
-        RequestError: It is none.
-    """
-    return None if value is None else number(name, value, low=0, high=1e6)
-
-
-def switch(name: str, value: object) -> bool:
-    """Return a setting that is true or false.
-
-    Raises:
-        RequestError: It is neither.
-    """
-    if not isinstance(value, bool):
-        raise RequestError(f"{name} is {value!r}, expected true or false")
-    return value
-
-
 def counted(place: Any, **names: str) -> dict[str, float]:
     """Return the numbers of a server's object under names of ours; what is no count is left out.
 
@@ -243,40 +219,3 @@ def audio_file(waveform: NDArray[np.float32], audio_format: str) -> bytes:
     file = io.BytesIO()
     soundfile.write(file, frames, SAMPLE_RATE_HZ, format=audio_format.upper(), subtype="PCM_16")
     return file.getvalue()
-
-
-def _checked_extra_body(body: Any, reserved: Iterable[str]) -> dict[str, Any]:
-    """Return what is sent besides.
-
-    Raises:
-        RequestError: It is no JSON object, or holds what looks like a secret, since it is recorded with the run, or
-            something reserved.
-    """
-    if body is None:
-        return {}
-    try:
-        json.dumps(body, allow_nan=False)
-    except (TypeError, ValueError):
-        body = None
-    if not isinstance(body, dict) or not all(isinstance(name, str) for name in body):
-        raise RequestError("extra_body is no JSON object, expected e.g. '{\"repetition_penalty\": 1.1}'")
-    secret = next(filter(is_secret, _names(body)), None)
-    if secret is not None:
-        raise RequestError(
-            f"extra_body names {secret!r}, which looks like a secret and would be written down; keys come from the "
-            "environment only, see api_key_env"
-        )
-    for name in reserved:
-        if name in body:
-            raise RequestError(f"extra_body holds {name!r}, which is set from here; leave it out")
-    return body
-
-
-def _names(value: Any) -> Iterable[str]:
-    if isinstance(value, dict):
-        for name, one in value.items():
-            yield str(name)
-            yield from _names(one)
-    elif isinstance(value, list):
-        for one in value:
-            yield from _names(one)

@@ -22,17 +22,15 @@ from evaluate.model import sample_turns
 from evaluate.task import Split, Task
 from evaluate.types import GenerationOptions, Request, Sample
 from models.servers.adapter import (
-    CONNECTION_SETTINGS,
     SAMPLE_RATE_HZ,
     Prices,
     ServerAdapter,
     audio_file,
     counted,
     is_long_enough,
-    price,
-    switch,
 )
-from models.servers.connection import ConnectionSettings, Exchange, Reply
+from models.servers.connection import Exchange, Reply
+from models.servers.settings import CONNECTION_SETTINGS, ConnectionSettings, price, switch
 
 AUDIO_PARTS = ("input_audio", "audio_url")
 LIMIT_NAMES = ("max_tokens", "max_completion_tokens", "none")

@@ -12,16 +12,14 @@ from evaluate.model import several_clips
 from evaluate.task import Task
 from evaluate.types import GenerationOptions, Request, Sample, primary_subtag
 from models.servers.adapter import (
-    CONNECTION_SETTINGS,
     Prices,
     ServerAdapter,
     audio_file,
     counted,
     is_long_enough,
-    price,
-    switch,
 )
-from models.servers.connection import Body, ConnectionSettings, Exchange, Reply
+from models.servers.connection import Body, Exchange, Reply
+from models.servers.settings import CONNECTION_SETTINGS, ConnectionSettings, price, switch
 
 
 class TranscriptionApi(ServerAdapter):
