@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,9 +12,6 @@ from evaluate.secrets import is_secret
 
 OPENAI_HOST = "api.openai.com"
 OPENAI_URL = f"https://{OPENAI_HOST}/v1"
-CONNECTION_SETTINGS = frozenset(
-    {"api_key_env", "concurrency", "timeout_s", "max_retries", "max_wait_s", "requests_per_minute"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +48,10 @@ class ConnectionSettings:
             RequestError: It is none, or holds what must not be written down.
         """
         return _checked_url(str(self.base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL))
+
+
+# Those that do not bear on an answer.
+CONNECTION_SETTINGS = frozenset(one.name for one in fields(ConnectionSettings)) - {"base_url"}
 
 
 def number(name: str, value: object, *, low: float, high: float, whole: bool = False) -> float:
