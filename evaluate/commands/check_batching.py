@@ -5,14 +5,7 @@ from pathlib import Path
 import click
 
 from evaluate.commands import options
-from evaluate.commands.shared import (
-    CHECK_FAILED,
-    TOO_MANY_FAILED,
-    generation_options,
-    notice,
-    notice_all,
-    print_json,
-)
+from evaluate.commands.shared import CHECK_FAILED, TOO_MANY_FAILED, generation_options, notice, notice_all, print_json
 
 
 @click.command("check-batching")

@@ -5,11 +5,7 @@ from pathlib import Path
 import click
 
 from evaluate.commands import options
-from evaluate.commands.shared import (
-    notice,
-    print_json,
-    written_lines,
-)
+from evaluate.commands.shared import notice, print_json, written_lines
 from evaluate.errors import RequestError
 
 EXPORTS = ("model-index", "open-asr", "lm-eval")  # named here: what writes them is imported only where it is asked for

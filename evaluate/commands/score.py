@@ -6,13 +6,7 @@ from typing import Literal
 import click
 
 from evaluate.commands import options
-from evaluate.commands.shared import (
-    dataset_spec,
-    judge_of,
-    notice,
-    notice_all,
-    report_scores,
-)
+from evaluate.commands.shared import dataset_spec, judge_of, notice, notice_all, report_scores
 from evaluate.errors import RequestError
 
 LOG_FORMATS = ("lmms-eval", "kimi-evalkit", "ultraeval", "audiobench", "open-asr", "qwen-audio")
