@@ -34,6 +34,7 @@ from evaluate.results import SCHEMA, RunDirectory, comparable_signature, find_sc
 from evaluate.sample_scores import read_sample_scores
 from evaluate.statistics import RESAMPLED_GROUPS
 from evaluate.types import Rows
+from evaluate.whole_files import replacing
 
 NO_DROP = 0.0  # what is allowed where an entry does not have the field
 MAX_BASELINE_BYTES = 64 * 2**20
@@ -295,9 +296,8 @@ def _write_samples(path: Path, document: Mapping[str, Any]) -> dict[str, str]:
     name = f"{slug('.'.join(key[:3]))}.{digest([*key, metric])[:8]}.jsonl"  # options tell runs of one model apart
     file = path.with_name(f"{path.stem}.samples") / name
     file.parent.mkdir(exist_ok=True)
-    temporary = file.with_name(f"{name}.tmp")
-    temporary.write_bytes(b"".join(map(encode_line, lines)))
-    temporary.replace(file)
+    with replacing(file) as content:
+        content.writelines(map(encode_line, lines))
     return {"file": f"{file.parent.name}/{name}", "digest": _digest_of(lines)}
 
 

@@ -19,8 +19,8 @@ from evaluate.model import ModelAdapter
 from evaluate.prediction_log import index_log, read_predictions
 from evaluate.results import RunDirectory, read_json
 from evaluate.runner import RunnerSettings
-from evaluate.selection import Notice, Selection
-from evaluate.types import Prediction
+from evaluate.selection import Selection
+from evaluate.types import Notice, Prediction
 
 ALONE = RunnerSettings(max_batch_seconds=1e-9)  # a clip longer than the budget goes by itself
 

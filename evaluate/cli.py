@@ -14,8 +14,9 @@ import click
 
 from evaluate import __version__
 from evaluate.commands.catalogue import metrics_command, models_command, tasks_command
+from evaluate.commands.check_batching import check_batching_command
 from evaluate.commands.data import data_group
-from evaluate.commands.eval import check_batching_command, eval_command
+from evaluate.commands.eval import eval_command
 from evaluate.commands.regression import regression_command
 from evaluate.commands.report import compare_command, report_command, view_command
 from evaluate.commands.score import score_command

@@ -10,7 +10,7 @@ A clip that is cut into chunks is cut without regard to words: one that spans a 
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal, get_args
 
@@ -65,32 +65,6 @@ class ClipPolicy:
             raise RequestError(
                 f"--min-clip-seconds {self.min_s:g} is above --max-clip-seconds {self.max_s:g}: no clip could be right"
             )
-
-    def overridden(
-        self,
-        *,
-        long: LongClips | None = None,
-        max_s: float | None = None,
-        short: ShortClips | None = None,
-        min_s: float | None = None,
-    ) -> "ClipPolicy":
-        """Return the policy with what a user said of it; None leaves a field as it is.
-
-        Raises:
-            RequestError: A bound is given for clips that are kept, or is none.
-        """
-        said: dict[str, Any] = {"long": long, "max_s": max_s, "short": short, "min_s": min_s}
-        policy = replace(self, **{field: value for field, value in said.items() if value is not None})
-        for bound, action, side, kinds in (
-            (max_s, policy.long, ("--max-clip-seconds", "--long-clips"), LongClips),
-            (min_s, policy.short, ("--min-clip-seconds", "--short-clips"), ShortClips),
-        ):
-            if bound is not None and action == "keep":
-                raise RequestError(
-                    f"{side[0]} {bound:g} bounds nothing where {side[1]} is keep; add {side[1]} "
-                    f"{' or '.join(get_args(kinds)[1:])}, or leave it out"
-                )
-        return policy
 
     def to_json(self) -> dict[str, Any]:
         """Return what the policy says, named as the command's options are; {} where all clips are kept."""
@@ -197,12 +171,30 @@ class ClipOptions:
         """
         limit_s = task.protocol.max_clip_s if task.protocol else None
         default = ClipPolicy("truncate", limit_s) if limit_s and hears else ClipPolicy()
-        policy = default.overridden(long=self.long, max_s=self.max_s, short=self.short, min_s=self.min_s)
+        policy = self.before(default)
         if policy.to_json() and not hears:
             raise RequestError(
                 "the model gets no audio from here: --long-clips and --short-clips have nothing to change; leave them "
                 "out"
             )
+        return policy
+
+    def before(self, default: ClipPolicy) -> ClipPolicy:
+        """Return a policy with what a user said of it.
+
+        Raises:
+            RequestError: A bound is given for clips that are kept, or is none.
+        """
+        policy = replace(default, **{field: value for field, value in asdict(self).items() if value is not None})
+        for bound, action, side, kinds in (
+            (self.max_s, policy.long, ("--max-clip-seconds", "--long-clips"), LongClips),
+            (self.min_s, policy.short, ("--min-clip-seconds", "--short-clips"), ShortClips),
+        ):
+            if bound is not None and action == "keep":
+                raise RequestError(
+                    f"{side[0]} {bound:g} bounds nothing where {side[1]} is keep; add {side[1]} "
+                    f"{' or '.join(get_args(kinds)[1:])}, or leave it out"
+                )
         return policy
 
 

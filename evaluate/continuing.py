@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from evaluate.digests import digest, file_digest
+from evaluate.digests import digest, file_digest, turns_of
 from evaluate.errors import RequestError, RunDamagedError
 from evaluate.prediction_log import NOT_A_RECORD, encode_line, index_log
 from evaluate.results import RunDirectory
@@ -81,9 +81,8 @@ def same_corpus_check(log: Path, samples: Sequence[Sample]) -> Callable[[Mapping
 
 def _digests(samples: Sequence[Sample]) -> Iterator[dict[str, str]]:
     for one in samples:
-        turns = [(turn.role, turn.text, turn.num_clips) for turn in one.turns]
         audio = [(file_digest(ref.path), ref.start_s, ref.duration_s) for ref in one.audio]
-        parts = ([one.prompt, one.choices, one.language, turns], one.references, audio)
+        parts = ([one.prompt, one.choices, one.language, turns_of(one)], one.references, audio)
         yield {"id": one.id, **{name: digest(part)[:12] for name, part in zip(_PARTS, parts, strict=True)}}
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from stat import S_ISREG
@@ -13,6 +13,8 @@ from evaluate.types import Sample
 
 _ITEMS_AT_ONCE = 1000
 _BLOCK_BYTES = 4096
+# Of each file of a checkpoint so many blocks: a change to any one layer shows, and gigabytes need not be read through.
+_CHECKPOINT_BLOCKS = 1024
 # Opening a pipe waits for its other end unless told not to; Windows has neither pipes like that nor the flag.
 _READ_ONLY = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
@@ -46,9 +48,25 @@ def corpus_fingerprint(samples: Sequence[Sample]) -> str:
         audio = [(file_digest(ref.file), ref.start_s, ref.duration_s) for ref in sample.audio]
         item = [sample.id, sample.prompt, sample.references, sample.choices, sample.language, audio]
         if sample.turns:
-            item.append([(turn.role, turn.text, turn.num_clips) for turn in sample.turns])
+            item.append(turns_of(sample))
         running.update(json.dumps(item).encode())
     return running.hexdigest()[:16]
+
+
+def turns_of(sample: Sample) -> list[tuple[str, str, int]]:
+    """Return a conversation in a form that can be hashed."""
+    return [(turn.role, turn.text, turn.num_clips) for turn in sample.turns]
+
+
+def whole_file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def checkpoint_digest(files: Iterable[Path]) -> str:
+    """Return a hash of files by their names, wherever they lie."""
+    return digest({path.name: file_digest(path, num_blocks=_CHECKPOINT_BLOCKS) for path in files})[:16]
 
 
 def file_digest(path: str | Path, *, num_blocks: int = 3) -> str | None:

@@ -15,21 +15,20 @@ from evaluate.clips import ClipOptions, ClipPolicy, count_changes
 from evaluate.continuing import note_samples, refuse_other_samples, same_corpus_check
 from evaluate.digests import corpus_fingerprint, digest
 from evaluate.engines import Engine, LocalEngine
-from evaluate.environment import command_line, environment, now
+from evaluate.environment import command_line, environment, now, peak_memory
 from evaluate.errors import CorpusError, RequestError, RunDamagedError, ServerError
-from evaluate.memory import peak_memory
 from evaluate.model import ModelAdapter
-from evaluate.page_data import ensure_page_data
 from evaluate.prediction_log import LogIndex, LogWriter, compact, index_log, mend_tail, read_predictions
 from evaluate.probes import probe_samples
 from evaluate.progress import progress_bar
+from evaluate.report.sample_page.data import ensure_page_data
 from evaluate.results import SCHEMA, RunDirectory, read_json, run_directory, write_json
 from evaluate.runner import Runner, RunnerReport, RunnerSettings
 from evaluate.scoring import ScoringOptions, kept_scores, score_log
 from evaluate.secrets import without_secrets
-from evaluate.selection import Notice, Selection
+from evaluate.selection import Selection
 from evaluate.task import Split, Task
-from evaluate.types import GenerationOptions, Sample
+from evaluate.types import GenerationOptions, Notice, Sample
 
 MAX_RECORDED_PROMPTS = 20
 
@@ -48,7 +47,7 @@ class EvaluationSettings:
     scoring: ScoringOptions = field(default_factory=ScoringOptions)
     runner: RunnerSettings = field(default_factory=RunnerSettings)
     model_arguments: dict[str, str] = field(default_factory=dict)  # as typed
-    probe: str = ""  # one of evaluate.probes.PROBES; "": the samples are heard as they are
+    probe: str = ""  # one of evaluate.types.PROBES; "": the samples are heard as they are
 
 
 class Evaluation:

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evaluate import __version__
-from evaluate.digests import digest
+from evaluate.digests import digest, turns_of, whole_file_digest
 from evaluate.environment import package_versions
 from evaluate.errors import RunDamagedError
-from evaluate.folders import home_or_cache
+from evaluate.folders import home_or_cache, place_of_run
 from evaluate.metrics.base import Metric
 from evaluate.normalizers import BUILTIN as NORMALIZERS
 from evaluate.results import RunDirectory, read_json, write_json
@@ -61,7 +61,7 @@ def scoring_key(
             "version": __version__,
             "code": _state_of_code(),
             "packages": {"python": platform.python_version(), **package_versions()},
-            "log": file_hash(run.predictions),
+            "log": whole_file_digest(run.predictions),
             "samples": _hash_samples(split.samples),
             "task": [task.name, task.version, task.kind, task.protocol_name, task.extractor, split.asks_as, scope],
             "aliases": {choice: list(names) for choice, names in task.aliases.items()},
@@ -79,7 +79,7 @@ def read_kept(run: RunDirectory, key: str | None) -> dict[str, Any] | None:
         return None
     try:
         kept = read_json(path)
-        is_same = kept["key"] == key and kept["sample_scores"] == file_hash(run.sample_scores)
+        is_same = kept["key"] == key and kept["sample_scores"] == whole_file_digest(run.sample_scores)
         scores: dict[str, Any] = kept["scores"]
     except (RunDamagedError, OSError, KeyError, TypeError):
         return None  # what cannot be read is made anew
@@ -95,26 +95,21 @@ def keep(run: RunDirectory, key: str | None, scores: dict[str, Any]) -> None:
     if key is not None:
         path = _place(run)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, {"key": key, "sample_scores": file_hash(run.sample_scores), "scores": scores})
-
-
-def file_hash(path: Path) -> str:
-    """Return a hash of all bytes of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        write_json(path, {"key": key, "sample_scores": whole_file_digest(run.sample_scores), "scores": scores})
 
 
 def _place(run: RunDirectory) -> Path:
-    return home_or_cache("OTOSCOPE_SCORED", "scored") / f"{digest(str(run.path.resolve()))[:32]}.json"
+    return place_of_run(home_or_cache("OTOSCOPE_SCORED", "scored"), run.path).with_suffix(".json")
 
 
 def _hash_samples(samples: Iterable[Sample]) -> str:
     running = hashlib.sha256()
     for one in samples:
-        turns = [(turn.role, turn.text, turn.num_clips) for turn in one.turns]
         texts = (one.id, one.prompt, one.kind, one.language, one.answer_language, one.source_text, one.question)
         # Version 2 of the format writes equal values as equal bytes, whatever else refers to them.
-        running.update(marshal.dumps((*texts, one.context, one.references, one.choices, dict(one.groups), turns), 2))
+        running.update(
+            marshal.dumps((*texts, one.context, one.references, one.choices, dict(one.groups), turns_of(one)), 2)
+        )
     return running.hexdigest()
 
 

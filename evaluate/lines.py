@@ -1,6 +1,7 @@
 """One line for people: texts from corpora, models and servers may hold anything, a terminal obeys some of it."""
 
 import re
+from collections.abc import Sequence
 
 MAX_CHARACTERS = 2_000
 # C0 and C1 controls, what turns the direction of writing round, and lone surrogates, which have no UTF-8 form.
@@ -18,3 +19,8 @@ def one_line(text: str) -> str:
     """Return a text as one line without control characters, cut where it is too long to be read."""
     line = _CONTROLS.sub("�", " ".join(text.split()))
     return line if len(line) <= MAX_CHARACTERS else f"{line[:MAX_CHARACTERS]} … ({len(line)} characters)"
+
+
+def some_of(names: Sequence[str], at_most: int) -> str:
+    """Return the first names of a list, and … where there are more."""
+    return ", ".join(names[:at_most]) + (", …" if len(names) > at_most else "")

@@ -1,13 +1,16 @@
 """What the runner needs of a model: a name, what identifies it, and text for a batch of requests."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from evaluate.types import GenerationOptions, Output, Request, Sample
 
 if TYPE_CHECKING:
     from evaluate.task import Split, Task
+
+Clip = TypeVar("Clip")
 
 
 class ModelAdapter(ABC):
@@ -115,3 +118,17 @@ class ModelAdapter(ABC):
 
     def stop(self) -> None:
         """Break off what `generate` is doing in another thread, if that can be done: the run ends early."""
+
+
+def sample_turns(sample: Sample, clips: Iterable[Clip]) -> Iterator[tuple[str, list[Clip], str]]:
+    """Yield role, clips and text of each turn of a sample, the one that is asked now last."""
+    rest = iter(clips)
+    for turn in sample.turns:
+        yield turn.role, list(islice(rest, turn.num_clips)), turn.text
+    yield "user", list(rest), sample.prompt
+
+
+def several_clips(asked: Iterable[Sample]) -> str | None:
+    """Return the refusal of a model that hears one clip a sample, None where each has one."""
+    wrong = next((sample for sample in asked if len(sample.audio) != 1), None)
+    return f"it hears one clip, sample {wrong.id!r} has {len(wrong.audio)}" if wrong else None

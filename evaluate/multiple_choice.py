@@ -22,6 +22,7 @@ from evaluate.corpus import AUDIO_SUFFIXES, read_json
 from evaluate.corpus_task import CorpusTask
 from evaluate.errors import ManifestError
 from evaluate.jsonl import read_jsonl, shown
+from evaluate.lines import some_of
 from evaluate.manifest import Row, is_there
 from evaluate.task import NAMED_IDS
 
@@ -65,10 +66,8 @@ class MultipleChoiceTask(CorpusTask):
     def remarks(self, split: str) -> list[str]:
         found = super().remarks(split)
         if ids := sorted(set(self._not_offered.get(split, ()))):
-            more = ", …" if len(ids) > NAMED_IDS else ""
             found.append(
-                f"{len(ids)} questions do not offer their own answer, so that none is right: "
-                f"{', '.join(ids[:NAMED_IDS])}{more}"
+                f"{len(ids)} questions do not offer their own answer, so that none is right: {some_of(ids, NAMED_IDS)}"
             )
         return found
 

@@ -14,15 +14,13 @@ import numpy as np
 from evaluate.errors import RequestError
 from evaluate.types import AudioRef, Sample
 
-PROBES = ("silence", "shuffle")
-
 
 def probe_samples(samples: Sequence[Sample], probe: str, *, seed: int) -> tuple[Sample, ...]:
     """Return the samples with other audio.
 
     Args:
         samples: Of a split.
-        probe: One of `PROBES`.
+        probe: One of `evaluate.types.PROBES`.
         seed: Of the shuffle: the same samples and seed give the same audio.
 
     Raises:

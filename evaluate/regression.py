@@ -32,7 +32,7 @@ from evaluate.baseline import (
     run_key,
 )
 from evaluate.errors import RequestError
-from evaluate.metrics import create_metric
+from evaluate.metrics import is_rate
 from evaluate.paired import match_ids, metric_of, paired_difference, shared_units
 from evaluate.results import RunDirectory, comparable_signature
 from evaluate.sample_scores import read_sample_scores
@@ -150,7 +150,7 @@ def _check(entry: Mapping[str, Any], samples: Samples | None, newest: Mapping[Ru
         outcome="passed",
         expected=entry["value"],
         found=score["value"] if score else None,
-        is_rate=score["is_rate"] if score else _is_rate(entry["metric"]),
+        is_rate=score["is_rate"] if score else is_rate(entry["metric"]),
     )
     try:
         document, score = _comparable(entry, document, score)
@@ -162,14 +162,6 @@ def _check(entry: Mapping[str, Any], samples: Samples | None, newest: Mapping[Ru
     except _NotComparableError as error:
         check = replace(check, outcome=error.outcome, problem=str(error))
     return replace(check, duration_s=time.perf_counter() - started)
-
-
-def _is_rate(metric: str) -> bool:
-    """Whether people are shown a metric in per cent, where no run says so."""
-    try:
-        return create_metric(metric).is_rate
-    except RequestError:  # a name that nobody here knows
-        return False
 
 
 def _comparable(

@@ -7,7 +7,7 @@ same command finds its own run again, and another model, prompt, option or corpu
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from evaluate.digests import digest
 from evaluate.errors import RunDamagedError, RunLockedError
 from evaluate.lines import escape_obeyed, one_line
 from evaluate.scores_schema import complete_scores
+from evaluate.types import Notice
 from evaluate.whole_files import write_whole
 
 SCHEMA = 1
@@ -123,7 +124,7 @@ def read_json(path: Path) -> Any:
 
 
 def find_scores(
-    results_dir: Path, *, probes: bool | None = False, damaged: Callable[[str], None] | None = None
+    results_dir: Path, *, probes: bool | None = False, damaged: Notice | None = None
 ) -> list[dict[str, Any]]:
     """Return every scores document under a results folder, with its `run_dir`, oldest first.
 

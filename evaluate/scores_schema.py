@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from evaluate.errors import RequestError
+from evaluate.metrics import is_rate
 
 _LARGEST = 1e15  # beyond, a number is no score of anything
 _EDITS = ("substitutions", "deletions", "insertions")  # of an error rate, and its reference_length
@@ -39,7 +39,7 @@ def _complete_metric(name: str, given: Any) -> dict[str, Any]:
     where = f"metrics.{name}"
     _require(where, given, _is_object, "an object")
     score: dict[str, Any] = {"ci": None, "signature": name, "by": {}, **given}
-    score.setdefault("is_rate", _is_rate(name))
+    score.setdefault("is_rate", is_rate(name))
     for field, (test, expected) in _METRIC.items():
         _require(f"{where}.{field}", score.get(field), test, expected)
     if any(field in score for field in _EDITS):
@@ -66,16 +66,6 @@ def _require(where: str, value: Any, test: _Test, expected: str) -> None:
 def _shown(value: Any) -> str:
     text = repr(value) if not isinstance(value, dict | list) else f"{type(value).__name__} {str(value)[:60]}"
     return text if len(text) <= 80 else f"{text[:80]}…"
-
-
-def _is_rate(name: str) -> bool:
-    """Whether people are shown a metric in per cent, where the document does not say so."""
-    from evaluate.metrics import registry
-
-    try:
-        return bool(registry.get(name).is_rate)
-    except RequestError:  # of a task of one's own
-        return False
 
 
 def _is_text(value: Any) -> bool:

@@ -11,9 +11,9 @@ _SECRET_NAME = re.compile(
 )
 _URL_PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
 _URL_SETTING = re.compile(r"(?<=[?&])([^=&\s]+)=([^&\s]*)")
-_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")  # of the environment; what else stands there may be the key itself
-_HIDDEN = "***"
-_MIN_SECRET = 12  # characters; what is shorter may be a word, like "EMPTY"
+VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,40}")  # of the environment; what else stands there may be the key itself
+HIDDEN = "***"
+MIN_SECRET = 12  # characters; what is shorter may be a word, like "EMPTY"
 
 
 def redact(word: str) -> str:
@@ -24,11 +24,11 @@ def redact(word: str) -> str:
     """
     option, equals, setting = word.partition("=") if word.startswith("-") else ("", "", word)
     if is_secret(option.lstrip("-")):
-        return f"{option}={_HIDDEN}"
+        return f"{option}={HIDDEN}"
     name, _, _ = setting.partition("=")
-    names_a_variable = name.endswith("_env") and _VARIABLE.fullmatch(setting.partition("=")[2])
+    names_a_variable = name.endswith("_env") and VARIABLE.fullmatch(setting.partition("=")[2])
     if name != setting and (is_secret(name) or (name.endswith("key_env") and not names_a_variable)):
-        return f"{option}{equals}{name}={_HIDDEN}"
+        return f"{option}{equals}{name}={HIDDEN}"
     return f"{option}{equals}{redact_url(setting)}"
 
 
@@ -39,8 +39,8 @@ def is_secret(name: str) -> bool:
 
 def redact_url(text: str) -> str:
     """Return a text with user, password and secret settings of the URLs in it hidden."""
-    text = _URL_PASSWORD.sub(f"{_HIDDEN}@", text)
-    return _URL_SETTING.sub(lambda match: f"{match[1]}={_HIDDEN}" if is_secret(match[1]) else match[0], text)
+    text = _URL_PASSWORD.sub(f"{HIDDEN}@", text)
+    return _URL_SETTING.sub(lambda match: f"{match[1]}={HIDDEN}" if is_secret(match[1]) else match[0], text)
 
 
 def hide_secrets(text: str) -> str:
@@ -48,9 +48,9 @@ def hide_secrets(text: str) -> str:
 
     What a library raises may quote them, and ends in logs and on screens.
     """
-    secrets = [value for name, value in os.environ.items() if is_secret(name) and len(value) >= _MIN_SECRET]
+    secrets = [value for name, value in os.environ.items() if is_secret(name) and len(value) >= MIN_SECRET]
     for secret in sorted(secrets, key=len, reverse=True):  # one may begin with another
-        text = text.replace(secret, _HIDDEN)
+        text = text.replace(secret, HIDDEN)
     return redact_url(text)
 
 

@@ -4,7 +4,8 @@ Where no split is named and the corpus is not here, `otoscope eval` takes the cl
 Everything that can be wrong with a request is found here, before a model is loaded or a sample decoded.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import gc
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,16 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evaluate.errors import CorpusAbsentError, CorpusError, ProtocolError, RequestError
-from evaluate.memory import uncollected
 from evaluate.metrics import create_metric
 from evaluate.model import ModelAdapter
 from evaluate.task import Split, Task, require_complete
-from evaluate.types import SAMPLE_SPLIT, Sample
+from evaluate.types import SAMPLE_SPLIT, Notice, Sample
 
 if TYPE_CHECKING:
     from evaluate.hf_datasets import DatasetSpec
 
-Notice = Callable[[str], None]  # takes one line for people
 ALL = "all"
 
 
@@ -85,7 +84,7 @@ def select_tasks(task_specs: str, model: ModelAdapter, settings: SelectionSettin
             task = _task(one.task_class, model, settings)
             if one.of_all and one.split_name and one.split_name not in task.known_splits():
                 continue
-            with uncollected():
+            with _uncollected():
                 splits = _read(task, one.split_name, settings, notice)
         has_split = has_split or bool(splits)
         for split in splits:
@@ -175,6 +174,21 @@ def _read(task: Task, split_name: str | None, settings: SelectionSettings, notic
         if name not in {split.name for split in splits}:
             notice(f"PARTIAL: {task.name}:{name} is not here and is left out")
     return splits
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Do without the collector of cyclic garbage while many records are made that will stay.
+
+    It would look through all that are there already, again and again: a sixth of the time that a large split takes.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _refuse(task: Task, split: Split, asked: Sequence[Sample], model: ModelAdapter, *, needs_judge: bool) -> None:

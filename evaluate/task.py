@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from evaluate.answers import DEFAULT_EXTRACTOR, create_extractor
 from evaluate.errors import CorpusAbsentError, CorpusError, ProtocolError, UnknownNameError
+from evaluate.lines import some_of
 from evaluate.metrics.settings import PROTOCOLS, MetricSettings
 from evaluate.protocols import Protocol
 from evaluate.registry import unknown_name
@@ -49,8 +50,7 @@ class Coverage:
             ("of no known split", self.unassigned),
         ):
             if ids and not (self.labels_only and ids is self.missing_audio):
-                more = ", …" if len(ids) > NAMED_IDS else ""
-                parts.append(f"{what} {len(ids)}: {', '.join(ids[:NAMED_IDS])}{more}")
+                parts.append(f"{what} {len(ids)}: {some_of(ids, NAMED_IDS)}")
         return "; ".join(parts)
 
     def to_json(self) -> dict[str, Any]:

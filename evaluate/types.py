@@ -5,7 +5,7 @@ from __future__ import annotations  # numpy is named, but not imported: `otoscop
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+Notice: TypeAlias = Callable[[str], None]  # takes one line for people
 Rows: TypeAlias = "NDArray[np.float64]"  # what was counted, one row per sample: shape (samples, columns)
 SPACELESS = frozenset({"zh", "yue", "ja", "th", "lo", "km", "my"})  # languages written without spaces between words
 SAMPLE_SPLIT = "sample"  # the clips that come with the project; no benchmark figure is made of them
 KINDS = ("asr", "translation", "captioning", "classification", "question-answering", "timestamps", "chat")
+PROBES = ("silence", "shuffle")  # what the audio can be replaced by, see evaluate.probes
 _LARGEST = 1e15  # beyond, a number is no time, cost or count of anything
 
 

@@ -5,13 +5,11 @@ import math
 from pathlib import Path
 from typing import Any
 
-from evaluate.digests import digest, file_digest
+from evaluate.digests import checkpoint_digest
 from evaluate.errors import MachineError, ModelLoadError, RequestError
 
-# Weights, configuration, tokenizer. Of each file so many blocks: a change to any one layer shows, and a checkpoint of
-# gigabytes need not be read through before it is known whether anything is left to evaluate.
+# Weights, configuration, tokenizer.
 HASHED_FILES = ("*.safetensors", "*.bin", "*.pt", "*.json", "*.txt", "*.model", "*.tiktoken", "*.jinja")
-HASHED_BLOCKS = 1024
 DTYPES = ("auto", "float32", "float16", "bfloat16")
 
 
@@ -75,7 +73,7 @@ class Checkpoint:
             config = self._file("config.json")
             return config.parent.name if config else self.revision
         files = [path for pattern in HASHED_FILES for path in self.folder.glob(pattern)]
-        return digest({path.name: file_digest(path, num_blocks=HASHED_BLOCKS) for path in files})[:16]
+        return checkpoint_digest(files)
 
     def num_weights(self) -> int | None:
         """Return how many numbers the weights hold, None where that is not told without loading them."""

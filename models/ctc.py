@@ -22,7 +22,8 @@ from typing import Any
 
 from evaluate.errors import ModelOutputError, RequestError
 from evaluate.types import GENERATION_RANGES, GenerationOptions, Output, Request
-from models.recogniser import Recogniser, in_groups
+from models.pretrained import in_groups
+from models.recogniser import FrontEndAndTokenizer, Recogniser
 
 # Padded clips give what they give alone, in these; of the wav2vec2 kin only with layer normalisation.
 _MASKED = frozenset({"wav2vec2-bert", "parakeet_ctc", "lasr_ctc"})
@@ -73,8 +74,6 @@ class Ctc(Recogniser):
 
     def load(self) -> None:
         from transformers import AutoModelForCTC
-
-        from models.parts import FrontEndAndTokenizer
 
         told = {"target_lang": self._language} if self._language else {}
         # The head has as many symbols as the language: that of the file has another size, and is replaced.

@@ -7,7 +7,7 @@ else be part of a score without standing in its record. Vocabulary (end, start a
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -221,3 +221,17 @@ def end_ids_of(generation_config: Any) -> tuple[int, ...]:
     """Return the tokens that end an answer, of a generation config that may hold one, several or none."""
     end = generation_config.eos_token_id
     return () if end is None else (end,) if isinstance(end, int) else tuple(end)
+
+
+def in_groups(batch: Sequence[Request], key: Callable[[Request], Hashable]) -> list[list[Request]]:
+    """Return the requests in groups of one key each, in the order of the first of each: what goes through together.
+
+    Batching must not change an answer. Most models hear padding: a group normalisation over time, or a convolution
+    without a mask, mixes the zeros behind a short clip into its last frames or into all of them. Such a model is given
+    clips of one length together and no others; the rest are padded. Which is which was measured, see `ctc` and
+    `seq2seq`.
+    """
+    groups: dict[Hashable, list[Request]] = {}
+    for request in batch:
+        groups.setdefault(key(request), []).append(request)
+    return list(groups.values())

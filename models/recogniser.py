@@ -1,16 +1,13 @@
-"""What families of speech recognisers share: what they refuse, and which clips go through a model together.
+"""What families of speech recognisers share: what they refuse, and what turns audio into features."""
 
-Batching must not change an answer. Most models hear padding: a group normalisation over time, or a convolution without
-a mask, mixes the zeros behind a short clip into its last frames or into all of them. Such a model is given clips of one
-length together and no others; the rest are padded. Which is which was measured, see `ctc` and `seq2seq`.
-"""
-
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from evaluate.errors import ModelOutputError
+from evaluate.model import several_clips
 from evaluate.task import Task
-from evaluate.types import Request, Sample
+from evaluate.types import Sample
 from models.conventions import MODEL_TYPES
 from models.pretrained import Pretrained
 
@@ -33,10 +30,7 @@ class Recogniser(Pretrained):
             self._check_type()  # a hub id; a folder was looked into at once
         if task.kind not in self.kinds:
             return f"{self._what()} transcribes, it does not do {task.kind}"
-        for sample in asked:
-            if len(sample.audio) != 1:
-                return f"it hears one clip, sample {sample.id!r} has {len(sample.audio)}"
-        return next(filter(None, map(self._language_refusal, languages_of(asked))), None)
+        return several_clips(asked) or next(filter(None, map(self._language_refusal, languages_of(asked))), None)
 
     def _what(self) -> str:
         return f"a checkpoint of {self.family}:"
@@ -70,6 +64,31 @@ class Recogniser(Pretrained):
         return moved
 
 
+@dataclass(frozen=True, slots=True)
+class FrontEndAndTokenizer:
+    """What turns audio into features, and symbols into text, without the processor around them.
+
+    The processor of a checkpoint that brings a language model needs that model's libraries, even where only the
+    acoustic model is asked.
+    """
+
+    feature_extractor: Any
+    tokenizer: Any
+
+    @classmethod
+    def from_pretrained(
+        cls, where: str, *, revision: str = "main", trust_remote_code: bool = False, **tokenizer_settings: Any
+    ) -> "FrontEndAndTokenizer":
+        """Load both from a folder or the hub."""
+        from transformers import AutoFeatureExtractor, AutoTokenizer
+
+        common = {"revision": revision, "trust_remote_code": trust_remote_code}
+        return cls(
+            AutoFeatureExtractor.from_pretrained(where, **common),
+            AutoTokenizer.from_pretrained(where, **common, **tokenizer_settings),
+        )
+
+
 def languages_of(samples: Iterable[Sample]) -> list[tuple[str, str]]:
     """Return every pair of languages that occurs: of the speech, and of what is written down."""
     return sorted({language_pair(sample) for sample in samples})
@@ -78,11 +97,3 @@ def languages_of(samples: Iterable[Sample]) -> list[tuple[str, str]]:
 def language_pair(sample: Sample) -> tuple[str, str]:
     """Return the language of a sample's speech, and that of its references."""
     return sample.language, sample.answer_language or sample.language
-
-
-def in_groups(batch: Sequence[Request], key: Callable[[Request], Hashable]) -> list[list[Request]]:
-    """Return the requests in groups of one key each, in the order of the first of each."""
-    groups: dict[Hashable, list[Request]] = {}
-    for request in batch:
-        groups.setdefault(key(request), []).append(request)
-    return list(groups.values())

@@ -26,9 +26,8 @@ from typing import Any
 
 from evaluate.errors import ModelLoadError, RequestError
 from evaluate.types import GenerationOptions, Output, Request, Sample
-from models.parts import FrontEndAndTokenizer
-from models.pretrained import end_ids_of, is_truncated, search_settings
-from models.recogniser import Recogniser, in_groups, language_pair
+from models.pretrained import end_ids_of, in_groups, is_truncated, search_settings
+from models.recogniser import FrontEndAndTokenizer, Recogniser, language_pair
 
 # ISO 639-1 to what SeamlessM4T calls a language (639-3, of the macrolanguages the variety that it was trained on).
 _SEAMLESS_PAIRS = """

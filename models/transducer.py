@@ -15,8 +15,8 @@ Transduction by Jointly Predicting Tokens and Durations".
 from collections.abc import Collection, Iterator, Sequence
 
 from evaluate.types import GENERATION_RANGES, GenerationOptions, Output, Request
-from models.pretrained import search_settings
-from models.recogniser import Recogniser, in_groups
+from models.pretrained import in_groups, search_settings
+from models.recogniser import Recogniser
 
 _TOLD_THE_LANGUAGE = "nemotron3_5_asr"
 

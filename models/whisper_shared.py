@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from evaluate.model import ModelAdapter
+from evaluate.model import ModelAdapter, several_clips
 from evaluate.task import Task
 from evaluate.types import GenerationOptions, Output, Request, Sample
 
@@ -41,11 +41,8 @@ class AnyWhisper(ModelAdapter):
     def refusal(self, task: Task, asked: Sequence[Sample]) -> str | None:
         if task.kind != "asr":
             return f"a Whisper checkpoint transcribes, it does not do {task.kind}"
-        for sample in asked:
-            if len(sample.audio) != 1:
-                return f"it hears one clip, sample {sample.id!r} has {len(sample.audio)}"
         languages = sorted({sample.language for sample in asked})  # a manifest's lines may each name their own
-        return next(filter(None, map(self._language_refusal, languages)), None)
+        return several_clips(asked) or next(filter(None, map(self._language_refusal, languages)), None)
 
     def _language_refusal(self, language: str) -> str | None:
         if not self._facts.is_multilingual:

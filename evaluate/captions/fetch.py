@@ -6,13 +6,12 @@ them is that they hold the parser and its model, and, of a download, the SHA-1 t
 """
 
 import errno
-import hashlib
 import lzma
 import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -26,8 +25,10 @@ from evaluate.captions.programs import (
     read_spice_folder,
     spice_folder,
 )
+from evaluate.digests import whole_file_digest
 from evaluate.download import download, published_sha1, require_space
 from evaluate.errors import MachineError, RequestError
+from evaluate.types import Notice
 
 SPICE_SHA256 = "6c6a73ae6dd108667047c1818707590413934dcb9f1a62cef6469059b41b3d59"
 MAVEN = "https://repo1.maven.org/maven2/edu/stanford/nlp/stanford-corenlp/3.6.0"
@@ -43,8 +44,6 @@ DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, UnicodeDecodeError),
     *(RuntimeError, NotImplementedError),
 )
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ class CoreNlpSource:
                 raise RequestError(f"{path}: no such file")
 
 
-def fetch_spice(source: CoreNlpSource, *, say: Say, folder: Path | None = None) -> SpicePrograms:
+def fetch_spice(source: CoreNlpSource, *, say: Notice, folder: Path | None = None) -> SpicePrograms:
     """Make the folder that `find_spice` looks for; it appears whole or not at all.
 
     Args:
@@ -107,7 +106,7 @@ def fetch_spice(source: CoreNlpSource, *, say: Say, folder: Path | None = None) 
     if isinstance(found, str):
         raise MachineError(f"{folder}: {found} is missing though it was just written; is another process at work?")
     for path in (found.corenlp_jar, found.models_jar):
-        say(f"{path.name}: SHA-256 {_sha256(path)} (this project knows none to compare it with)")
+        say(f"{path.name}: SHA-256 {whole_file_digest(path)} (this project knows none to compare it with)")
     home = "" if folder == spice_folder() else f"; it is found with SPICE_HOME={folder}"
     say(f"{folder}: SPICE is whole{home}; it needs a Java from 8 to 14")
     return found
@@ -129,7 +128,7 @@ def _appearing_whole(folder: Path) -> Iterator[Path]:
 def _copy_packaged(staging: Path) -> None:
     """Copy SPICE and its libraries out of pycocoevalcap."""
     packaged = find_packaged_spice()
-    digest = _sha256(packaged / SPICE_JAR)
+    digest = whole_file_digest(packaged / SPICE_JAR)
     if digest != SPICE_SHA256:
         raise MachineError(
             f"{packaged / SPICE_JAR}: SHA-256 is {digest}, expected {SPICE_SHA256}; install pycocoevalcap 1.2 anew"
@@ -143,7 +142,7 @@ def _copy_packaged(staging: Path) -> None:
             shutil.copyfile(path, staging / "lib" / path.name)
 
 
-def _add_corenlp(source: CoreNlpSource, staging: Path, downloads: Path, say: Say) -> None:
+def _add_corenlp(source: CoreNlpSource, staging: Path, downloads: Path, say: Notice) -> None:
     """Put the two CoreNLP jars where SPICE's manifest looks for them, into lib/."""
     if source.archive:
         _extract(source.archive, staging / "lib")
@@ -158,7 +157,7 @@ def _add_corenlp(source: CoreNlpSource, staging: Path, downloads: Path, say: Say
             (downloads / name).replace(staging / "lib" / name)
 
 
-def _download(downloads: Path, say: Say) -> None:
+def _download(downloads: Path, say: Notice) -> None:
     """Download the two jars into a folder that outlives a failure."""
     downloads.mkdir(exist_ok=True)
     for name in CONTENTS:
@@ -208,8 +207,3 @@ def _check_contents(staging: Path, source: CoreNlpSource) -> None:
             raise RequestError(f"{shown}: {name} holds no {content}; expected that of CoreNLP 3.6.0") from error
         except DAMAGED as error:
             raise RequestError(f"{shown}: {name} is no jar ({error}); expected that of CoreNLP 3.6.0") from error
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluate.digests import digest, file_digest
+from evaluate.digests import checkpoint_digest
 from evaluate.errors import MetricUnavailableError
 
 _IDENTIFYING_FILES = ("*.safetensors", "*.bin", "*.json", "*.txt")
@@ -93,7 +93,7 @@ def load_tokenizer(folder: Path, config: Any) -> Any:
 def folder_digest(folder: Path, *others: Path) -> str:
     """Return a hash of a folder's weights, configuration and vocabulary, and of other files, wherever they lie."""
     files = [*others, *(path for pattern in _IDENTIFYING_FILES for path in folder.glob(pattern))]
-    return digest({path.name: file_digest(path, num_blocks=1024) for path in files})[:16]
+    return checkpoint_digest(files)
 
 
 def read_json(path: Path) -> Any:

@@ -8,11 +8,7 @@ from typing import Any
 import click
 
 from evaluate.commands import options
-from evaluate.commands.shared import (
-    dataset_spec,
-    notice,
-    print_json,
-)
+from evaluate.commands.shared import dataset_spec, notice, print_json
 from evaluate.errors import RequestError
 from evaluate.types import KINDS
 

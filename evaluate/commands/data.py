@@ -5,10 +5,7 @@ from pathlib import Path
 import click
 
 from evaluate.commands import options
-from evaluate.commands.shared import (
-    notice,
-    print_json,
-)
+from evaluate.commands.shared import notice, print_json
 from evaluate.errors import RequestError
 
 DAMAGED = 3

@@ -1,4 +1,4 @@
-"""`otoscope eval`, and `check-batching`, which is two of them."""
+"""`otoscope eval`."""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,18 +9,16 @@ import click
 
 from evaluate.commands import options
 from evaluate.commands.shared import (
-    CHECK_FAILED,
-    TOO_MANY_FAILED,
     dataset_spec,
     generation_options,
     judge_of,
     notice,
     notice_all,
-    print_json,
     report_scores,
     written_lines,
 )
 from evaluate.errors import RequestError
+from evaluate.types import PROBES
 
 if TYPE_CHECKING:
     from evaluate.engines import Engine
@@ -56,7 +54,7 @@ _NO_MODEL = (
 @options.PROTOCOL
 @options.COMPLETE
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first N samples of each split.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, …")
+@options.DEVICE
 @click.option(
     "--devices", help="A process with a copy of the model on each, e.g. 0,1 for two GPUs; they share the samples."
 )
@@ -74,7 +72,7 @@ _NO_MODEL = (
     type=click.FloatRange(min=0),
     help="That each copy takes, fractions allowed; default: 1 where the model runs on GPUs and there are any, else 0.",
 )
-@click.option("--dtype", default="auto", show_default=True, help="auto, float32, float16 or bfloat16.")
+@options.DTYPE
 @options.MAX_BATCH_SECONDS
 @click.option(
     "--decode-workers", type=click.IntRange(min=1), default=2, show_default=True, help="Threads that read audio."
@@ -108,14 +106,12 @@ _NO_MODEL = (
 @options.RUBRIC
 @click.option(
     "--probe",
-    type=click.Choice(["silence", "shuffle"]),
+    type=click.Choice(PROBES),
     help="Replace the audio, by silence or another sample's: does the model listen? The report shows the gap.",
 )
 @click.option("--fresh", is_flag=True, help="Start over instead of going on.")
 @click.option("--keep-failed", is_flag=True, help="Do not try failed samples again.")
-@click.option(
-    "--allow-failures", type=click.IntRange(min=0), default=0, show_default=True, help="More of them: exit 3."
-)
+@options.ALLOW_FAILURES
 @click.option("--report", "with_report", is_flag=True, help="Write the report as well, as otoscope report does.")
 @options.JSON
 def eval_command(
@@ -174,8 +170,6 @@ def eval_command(
     from evaluate.selection import SelectionSettings, describe_stand_ins, select_tasks
     from models import DEFAULT, model_maker
 
-    if not max_batch_seconds > 0:  # nan, which a range lets pass
-        raise RequestError(f"--max-batch-seconds is {max_batch_seconds}, expected a number above 0")
     judge = judge_of(judge_spec, judge_arguments, judge_generation, rubric)
     settings = EvaluationSettings(
         results_dir=results_dir,
@@ -280,74 +274,8 @@ def _in_ray(
 
 def _print_report(results_dir: Path, *, as_json: bool) -> None:
     """Write the report to its usual place and name its files; on stderr where stdout is one JSON document."""
-    from evaluate.report import write_report
+    from evaluate.report.writing import write_report
 
     out = results_dir / "report"
     for line in written_lines(write_report(results_dir, out, notice=notice), out):
         click.echo(line, err=as_json)
-
-
-@click.command("check-batching")
-@click.option("--task", "task_specs", required=True, help="NAME[:SPLIT][,…] or a task file.")
-@click.option("--model", "model_spec", required=True, help="FAMILY:WHERE or a short name, see otoscope models.")
-@options.DATA_DIR
-@options.TASKS_DIR
-@options.PROTOCOL
-@click.option(
-    "--limit", type=click.IntRange(min=2), default=64, show_default=True, help="Only the first N samples of each split."
-)
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, …")
-@click.option("--dtype", default="auto", show_default=True, help="auto, float32, float16 or bfloat16.")
-@options.MAX_BATCH_SECONDS
-@options.MODEL_ARGUMENTS
-@options.GENERATION
-@options.JSON
-def check_batching_command(
-    task_specs: str,
-    model_spec: str,
-    data_dir: Path,
-    tasks_dir: Path | None,
-    protocol: str,
-    limit: int,
-    device: str,
-    dtype: str,
-    max_batch_seconds: float,
-    model_arguments: dict[str, str],
-    generation: dict[str, str],
-    as_json: bool,
-) -> int:
-    """Compare a model's answers one sample at a time with those in the batches of a run; exit 1 where they differ.
-
-    Samples that fail both ways cannot be compared: exit 3.
-
-    \b
-    Example:
-      otoscope check-batching --task librispeech:test-clean --model whisper:openai/whisper-base --data-dir /corpora
-    """
-    from evaluate.batching_check import check_batching
-    from evaluate.evaluation import EvaluationSettings
-    from evaluate.runner import RunnerSettings
-    from evaluate.selection import SelectionSettings, describe_stand_ins, select_tasks
-    from evaluate.tables import print_batching
-    from models import create_model
-
-    model = create_model(model_spec, device=device, dtype=dtype, arguments=model_arguments)
-    source = SelectionSettings(data_dir, tasks_dir, limit=limit, protocol=protocol, or_samples=True)
-    selections = select_tasks(task_specs, model, source, notice)
-    notice_all(describe_stand_ins(selections))
-    settings = EvaluationSettings(
-        results_dir=Path(),
-        limit=limit,
-        generation=generation_options(generation),
-        runner=RunnerSettings(max_batch_seconds=max_batch_seconds),
-        model_arguments=model_arguments,
-    )
-    checked = check_batching(model, selections, settings, notice)
-    if as_json:
-        print_json(checked)
-    else:
-        for one in checked:
-            print_batching(one)
-    if any(one["n_different"] for one in checked):
-        return CHECK_FAILED
-    return TOO_MANY_FAILED if any(any(one["n_failed"].values()) for one in checked) else 0  # nothing was compared

@@ -16,6 +16,13 @@ def parse_pairs(context: click.Context, parameter: click.Parameter, values: tupl
     return pairs
 
 
+def parse_seconds(context: click.Context, parameter: click.Parameter, value: float) -> float:
+    """Return a number above 0 as it is; for click's `callback`, since a range lets nan pass."""
+    if not value > 0:
+        raise click.BadParameter(f"found {value}, expected a number above 0", context, parameter)
+    return value
+
+
 RESULTS_DIR = click.option(
     "--results-dir",
     type=click.Path(path_type=Path),
@@ -56,11 +63,14 @@ MODEL_ARGUMENTS = click.option(
     "--model-arg", "model_arguments", multiple=True, callback=parse_pairs, help="KEY=VALUE for the model."
 )
 GENERATION = click.option("--gen", "generation", multiple=True, callback=parse_pairs, help="KEY=VALUE for generation.")
+DEVICE = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, …")
+DTYPE = click.option("--dtype", default="auto", show_default=True, help="auto, float32, float16 or bfloat16.")
 MAX_BATCH_SECONDS = click.option(
     "--max-batch-seconds",
     type=click.FloatRange(min=0, min_open=True, max=1e6),
     default=240.0,
     show_default=True,
+    callback=parse_seconds,
     help="Audio per batch, padding included.",
 )
 PTB = click.option(
@@ -92,5 +102,8 @@ JUDGE_GENERATION = click.option(
 )
 RUBRIC = click.option(
     "--rubric", default="", help="What the judge is asked: a name (otoscope metrics judge) or a YAML file."
+)
+ALLOW_FAILURES = click.option(
+    "--allow-failures", type=click.IntRange(min=0), default=0, show_default=True, help="More of them: exit 3."
 )
 COMPLETE = click.option("--require-complete", is_flag=True, help="A partial corpus is an error.")

@@ -5,12 +5,7 @@ from pathlib import Path
 import click
 
 from evaluate.commands import options
-from evaluate.commands.shared import (
-    notice,
-    print_json,
-    run_folder,
-    written_lines,
-)
+from evaluate.commands.shared import notice, print_json, run_folder, written_lines
 from evaluate.errors import RequestError
 
 EXPORTS = ("model-index", "open-asr", "lm-eval")  # named here: what writes them is imported only where it is asked for
@@ -50,7 +45,7 @@ def report_command(
       otoscope report --out site --models whisper,qwen --export model-index
       otoscope report --radar qwen-audio --out figure
     """
-    from evaluate.report import write_published_radar, write_report
+    from evaluate.report.writing import write_published_radar, write_report
 
     out = out or results_dir / "report"
     names = [name.strip() for name in (models or "").split(",") if name.strip()]

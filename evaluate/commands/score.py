@@ -6,13 +6,7 @@ from typing import Literal
 import click
 
 from evaluate.commands import options
-from evaluate.commands.shared import (
-    dataset_spec,
-    judge_of,
-    notice,
-    notice_all,
-    report_scores,
-)
+from evaluate.commands.shared import dataset_spec, judge_of, notice, notice_all, report_scores
 from evaluate.errors import RequestError
 
 LOG_FORMATS = ("lmms-eval", "kimi-evalkit", "ultraeval", "audiobench", "open-asr", "qwen-audio")
@@ -68,9 +62,7 @@ LOG_FORMATS = ("lmms-eval", "kimi-evalkit", "ultraeval", "audiobench", "open-asr
 @options.DATASET_ARGUMENTS
 @options.COMPLETE
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="For intervals.")
-@click.option(
-    "--allow-failures", type=click.IntRange(min=0), default=0, show_default=True, help="More of them: exit 3."
-)
+@options.ALLOW_FAILURES
 @options.JSON
 def score_command(
     file: Path | None,

@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from evaluate.errors import ArchiveError, CorpusAbsentError, CorpusError, Machin
 from evaluate.registry import unknown_name
 from evaluate.sources import Archive, RemoteFile, Source, read_sources
 from evaluate.task import Task
+from evaluate.types import Notice
 from tasks import find_task_class, parse_task_spec, task_registry
 
 DOWNLOADS = "downloads"  # folder in the data folder where archives wait, and stay with --keep-archives
@@ -22,10 +23,8 @@ OTHER_NAMES = ("spice",)  # what `data fetch` gets beside corpora
 GROWTH = 1.5  # by which audio grows when unpacked, about; what an archive says of itself is checked too
 ZENODO = re.compile(r"(https?://[^/]+)/records/(\d+)/files/[^/]+")
 
-Say = Callable[[str], None]
 
-
-def fetch_corpus(spec: str, data_dir: Path, *, keep_archives: bool, say: Say) -> None:
+def fetch_corpus(spec: str, data_dir: Path, *, keep_archives: bool, say: Notice) -> None:
     """Get the splits of a corpus that are not here or not whole.
 
     Args:
@@ -81,7 +80,7 @@ def _splits_to_fetch(task: Task, source: Source, split: str | None) -> Sequence[
     return chosen
 
 
-def _is_here(task: Task, split: str, say: Say) -> bool:
+def _is_here(task: Task, split: str, say: Notice) -> bool:
     """Whether a split is here and whole; one that cannot be read is fetched again, which is said."""
     try:
         coverage = task.read_split(split).coverage
@@ -116,7 +115,7 @@ def _locked(folder: Path) -> Iterator[Path]:
         lock.release()
 
 
-def _fetch_archives(archives: Sequence[Archive], downloads: Path, data_dir: Path, say: Say) -> list[Archive]:
+def _fetch_archives(archives: Sequence[Archive], downloads: Path, data_dir: Path, say: Notice) -> list[Archive]:
     """Download and unpack what a split needs; it appears in the data folder when all of it is unpacked.
 
     Returns:
@@ -191,7 +190,7 @@ def _remove(downloads: Path, archives: Iterable[Archive]) -> None:
         (downloads / file.name).unlink(missing_ok=True)
 
 
-def _report(task: Task, splits: Sequence[str], source: Source, say: Say) -> None:
+def _report(task: Task, splits: Sequence[str], source: Source, say: Notice) -> None:
     """Say what is here now.
 
     Raises:

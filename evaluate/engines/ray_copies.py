@@ -12,14 +12,12 @@ from evaluate import __version__
 from evaluate.engines.remote import Answer, ModelCopy, checked, dumps
 from evaluate.errors import MachineError, ModelDiedError, ModelLoadError, OtoscopeError
 from evaluate.model import ModelAdapter
-from evaluate.types import GenerationOptions, Output, Request
+from evaluate.types import GenerationOptions, Notice, Output, Request
 
 MAX_DEATHS = 3  # actors that a batch may cost before the fault is looked for in the batch; also of one start
 PLACE_S = 30.0  # how long the copies that run wait for others that the cluster has no room for
 WAIT_S = 600.0  # how long a run without a copy waits for one
 CLOSING_S = 5.0
-
-Notice = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)

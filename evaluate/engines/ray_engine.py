@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING, Any
 from evaluate.clips import ClipPolicy
 from evaluate.engines import Engine
 from evaluate.engines.decoding import read_request
-from evaluate.engines.ray_copies import CLOSING_S, Copies, Notice, RayModel, SentRequest, failure_line, reason_of
+from evaluate.engines.ray_copies import CLOSING_S, Copies, RayModel, SentRequest, failure_line, reason_of
 from evaluate.engines.ray_workers import Actor, read_audio
 from evaluate.engines.remote import Factory, checked, dumps
 from evaluate.errors import AudioDecodeError, MachineError, RequestError
 from evaluate.model import ModelAdapter
-from evaluate.types import Request, Sample
+from evaluate.types import Notice, Request, Sample
 
 if TYPE_CHECKING:
     from evaluate.task import Split, Task

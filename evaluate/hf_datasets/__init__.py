@@ -19,6 +19,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from evaluate.corpus import canonical
 from evaluate.digests import digest
 from evaluate.errors import CorpusAbsentError, CorpusError, MachineError, RequestError
 from evaluate.hf_datasets.audio import AudioFolder
@@ -247,11 +248,7 @@ def _choose_split(spec: DatasetSpec, names: Sequence[str], wanted: Sequence[str]
 
 def _is_named(split: str, wanted: str) -> bool:
     """Whether two names of a split are one, but for punctuation and case: `test.clean` and `test-clean`."""
-    return _letters(split) == _letters(wanted)
-
-
-def _letters(name: str) -> str:
-    return re.sub(r"[\W_]+", "", name.casefold())
+    return canonical(split) == canonical(wanted)
 
 
 def _records(spec: DatasetSpec, stream: Any) -> Iterator[dict[str, Any]]:

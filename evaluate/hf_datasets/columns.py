@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from evaluate.corpus import canonical
 from evaluate.errors import ManifestError
 from evaluate.hf_datasets.audio import AudioFolder, path_of
 from evaluate.manifest import Row
@@ -196,12 +197,12 @@ class RowReader:
     def _reference_columns_of(self, names: Sequence[str]) -> tuple[str, ...]:
         if "references" in self._told:
             return (self._told["references"],)
-        wanted = (*map(_letters, self._reference_columns), *ROLES["references"])
+        wanted = (*map(canonical, self._reference_columns), *ROLES["references"])
         numbered = [(match[1], int(match[2]), name) for name in names if (match := _NUMBERED.fullmatch(name))]
         for usual in wanted:
             if (column := next(_matching((usual,), names), None)) is not None:
                 return (column,)
-            if several := sorted((number, name) for stem, number, name in numbered if _letters(stem) == usual):
+            if several := sorted((number, name) for stem, number, name in numbered if canonical(stem) == usual):
                 return tuple(name for _, name in several)
         raise self._missing("references", names)
 
@@ -262,12 +263,8 @@ class RowReader:
 
 def _matching(usual: Iterable[str], names: Iterable[str]) -> Iterator[str]:
     """Yield the columns that have one of the usual names, in the order of these."""
-    by_letters = {_letters(name): name for name in reversed(list(names)) if not name.startswith("__")}
-    return (by_letters[name] for name in usual if name in by_letters)
-
-
-def _letters(name: str) -> str:
-    return re.sub(r"[\W_]+", "", name.casefold())
+    bycanonical = {canonical(name): name for name in reversed(list(names)) if not name.startswith("__")}
+    return (bycanonical[name] for name in usual if name in bycanonical)
 
 
 def _as_list(value: Any) -> list[Any]:

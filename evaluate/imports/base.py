@@ -9,6 +9,7 @@ from typing import Any
 from evaluate.errors import ManifestError, RequestError
 from evaluate.imports.document import Document
 from evaluate.jsonl import shown
+from evaluate.lines import some_of
 from evaluate.registry import unknown_name
 from evaluate.types import Failure
 
@@ -54,7 +55,7 @@ class ForeignLog:
     def listed_parts(self) -> str:
         """Return the parts with their sizes, for a message."""
         named = [f"{part or '(unnamed)'} ({count})" for part, count in self.parts.items()]
-        return ", ".join(named[:MAX_NAMED]) + (", …" if len(named) > MAX_NAMED else "")
+        return some_of(named, MAX_NAMED)
 
 
 class LogFormat(ABC):

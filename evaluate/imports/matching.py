@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from evaluate.errors import ManifestError
 from evaluate.imports.base import LoggedAnswer
+from evaluate.lines import some_of
 from evaluate.normalizers import create_normalizer
 from evaluate.types import Sample
 
@@ -141,7 +142,7 @@ class _Matcher:
             answer, fitting = unclear[0]
             raise ManifestError(
                 f"{answer.where}: {_named(answer)} could be of samples "
-                f"{', '.join(repr(sample.id) for sample in fitting[:3])}{', …' if len(fitting) > 3 else ''} of "
+                f"{some_of([repr(sample.id) for sample in fitting], 3)} of "
                 f"{self._title} ({len(unclear)} such answers of {len(self._answers)}); the log does not tell them apart"
             )
 

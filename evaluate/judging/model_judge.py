@@ -24,7 +24,7 @@ from evaluate.progress import progress_bar
 from evaluate.runner import is_out_of_memory
 from evaluate.secrets import hide_secrets, without_secrets
 from evaluate.task import Coverage, Split, Task
-from evaluate.types import Failure, GenerationOptions, Output, Request, Sample
+from evaluate.types import Failure, GenerationOptions, Notice, Output, Request, Sample
 
 MAX_NEW_TOKENS = 1024  # room for the thoughts of a model that thinks aloud
 BATCH_SIZE = 32  # questions at once: a server has many under way, and a kill loses no more than these
@@ -62,7 +62,7 @@ class ModelJudge:
         *,
         arguments: Mapping[str, str] | None = None,
         generation: Mapping[str, Any] | None = None,
-        notice: Callable[[str], None] | None = None,
+        notice: Notice | None = None,
     ) -> None:
         self.name = model.name
         self._model = model
@@ -253,7 +253,7 @@ def _nobody(line: str) -> None:
 
 
 def create_judge(
-    spec: str, *, arguments: Mapping[str, str], generation: Mapping[str, Any], notice: Callable[[str], None]
+    spec: str, *, arguments: Mapping[str, str], generation: Mapping[str, Any], notice: Notice
 ) -> ModelJudge:
     """Return the judge that a command names; nothing large is loaded.
 

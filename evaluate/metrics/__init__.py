@@ -67,3 +67,11 @@ def create_metric(name: str, settings: MetricSettings | None = None) -> "Metric"
         raise unknown_name("protocol", settings.protocol, PROTOCOLS, listing=f"protocols: {', '.join(PROTOCOLS)}")
     metric: Metric = registry.get(name)(replace(settings, language=code))
     return metric
+
+
+def is_rate(name: str) -> bool:
+    """Whether people are shown a metric in per cent, where no score says so; one that nobody here knows is not."""
+    try:
+        return bool(registry.get(name).is_rate)
+    except RequestError:  # of a task of one's own
+        return False

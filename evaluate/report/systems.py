@@ -83,6 +83,12 @@ def is_whole(document: Mapping[str, Any]) -> bool:
     return bool(document["coverage"]["complete"]) and document["n_total"] == document["coverage"]["found"]
 
 
+def whole_size(document: Mapping[str, Any]) -> int:
+    """Return how many samples the whole split has: officially, or else as far as the corpus is here."""
+    size: int = document["coverage"]["official"] or document["coverage"]["found"]
+    return size
+
+
 def value_of(score: Mapping[str, Any]) -> float | None:
     """Return the value of a metric; None where it has none that is a number."""
     value = score["value"]

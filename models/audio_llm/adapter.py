@@ -10,7 +10,7 @@ generation config says; only its end tokens count. Before anything is decoded, a
 the model. A clip that is longer than the model hears fails, with what to do; it is never cut without notice.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, Literal, get_args
 
@@ -20,7 +20,7 @@ from evaluate.types import Failure, GenerationOptions, Output, Request, Sample, 
 from models.audio_llm.conventions import CONVENTIONS, Convention
 from models.audio_llm.hearing import prove_hearing, prove_whole
 from models.audio_llm.prompts import Mode, Prompter
-from models.pretrained import Pretrained, end_ids_of, is_truncated, reason_of, search_settings
+from models.pretrained import Pretrained, end_ids_of, in_groups, is_truncated, reason_of, search_settings
 
 PROMPTS = ("auto", *get_args(Mode))
 PROTOCOL = "qwen2-audio"
@@ -269,19 +269,19 @@ class AudioLlm(Pretrained):
         for together in self._groups(whole):
             yield from self._answer_together(together, options)
 
-    def _groups(self, batch: Sequence[Request]) -> Iterable[list[Request]]:
+    def _groups(self, batch: Sequence[Request]) -> list[list[Request]]:
         """Return batches of requests that do not change each other's answers.
 
         Prompts of one way of asking, and with clips or without: some processors take no mixture, and a LoRA adapter for
         clips must not meet text alone.
         """
-        groups: dict[Any, list[Request]] = {}
-        for request in batch:
+
+        def key(request: Request) -> Hashable:
             lengths = tuple(waveform.size for waveform in request.waveforms)
-            key = lengths if self._convention.same_length else bool(lengths)
-            sample = request.sample
-            groups.setdefault((self._mode(sample), self._is_told_language(sample), key), []).append(request)
-        return groups.values()
+            heard = lengths if self._convention.same_length else bool(lengths)
+            return self._mode(request.sample), self._is_told_language(request.sample), heard
+
+        return in_groups(batch, key)
 
     def _answer_together(self, batch: Sequence[Request], options: GenerationOptions) -> Iterator[Output]:
         assert self._prompter is not None, "load() comes first"

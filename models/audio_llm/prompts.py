@@ -9,12 +9,12 @@ import base64
 import io
 import re
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
 
 from evaluate.errors import ModelOutputError
+from evaluate.model import sample_turns
 from evaluate.types import Request, Sample, primary_subtag
 from models.audio_llm.conventions import Convention
 
@@ -148,9 +148,7 @@ class Prompter:
 
     def _turns(self, sample: Sample, clips: Sequence[Any]) -> list[dict[str, Any]]:
         """Return a sample as a conversation, as processors want it: each turn's clips with its text."""
-        rest = iter(clips)
-        turns = [self._message(turn.role, list(islice(rest, turn.num_clips)), turn.text) for turn in sample.turns]
-        return [*turns, self._message("user", list(rest), sample.prompt)]
+        return [self._message(role, heard, text) for role, heard, text in sample_turns(sample, clips)]
 
     def _message(self, role: str, clips: Sequence[Any], text: str) -> dict[str, Any]:
         heard = [self._clip(clip) for clip in clips]

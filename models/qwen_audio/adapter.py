@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from evaluate.clips import HEARD_S
 from evaluate.errors import RequestError
-from evaluate.model import ModelAdapter
+from evaluate.model import ModelAdapter, sample_turns
 from evaluate.protocols import render_prompt
 from evaluate.task import Split, Task
 from evaluate.types import GenerationOptions, Output, Request, Sample
@@ -29,7 +29,6 @@ from models.qwen_audio.prompts import (
     chat_prompt,
     chat_stop_ids,
     sample_messages,
-    sample_turns,
 )
 
 if TYPE_CHECKING:

@@ -107,22 +107,6 @@ class QwenAudioConfig:
         return config
 
 
-RELEASED_CONFIG = QwenAudioConfig(
-    audio=AudioConfig(
-        n_mels=80,
-        n_ctx=1500,
-        n_state=1280,
-        n_head=20,
-        n_layer=32,
-        output_dim=4096,
-        audio_start_id=155163,
-    ),
-    seq_length=2048,
-    vocab_size=155947,
-    layer_norm_epsilon=1e-5,
-)
-
-
 def _values(record: type, content: object, where: str) -> dict[str, Any]:
     """Return a record's fields out of a decoded file, each of its own type."""
     if not isinstance(content, Mapping):

@@ -14,15 +14,16 @@ of turns are not; unlike there, audio tags are not either. What a data set makes
 Source: QwenLM/Qwen-Audio at b50fb958, eval_audio/*.py; qwen_generation_utils.py of the released chat checkpoint.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count, groupby, islice
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from itertools import count, groupby
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluate.errors import RequestError
+from evaluate.model import sample_turns
 from evaluate.protocols import ASR, TRANSLATION, prompt_pieces
 from evaluate.task import Task
 from evaluate.types import Sample, primary_subtag
@@ -49,7 +50,6 @@ class Said:
 
 
 Waveform: TypeAlias = NDArray[np.float32]  # (num_frames,) at 16 kHz
-Clip = TypeVar("Clip")
 Part: TypeAlias = str | Data | Said | Waveform
 CountAudioTokens: TypeAlias = Callable[[Waveform], int]  # how many rows a clip gives, the two of its tags not counted
 
@@ -153,14 +153,6 @@ def sample_messages(sample: Sample, waveforms: Iterable[Waveform]) -> list[Messa
     """Return a sample as a conversation; `waveforms` are its clips, and each turn's stand before its text."""
     turns = sample_turns(sample, waveforms)
     return [Message(role, [*clips, text if role == "assistant" else Data(text)]) for role, clips, text in turns]
-
-
-def sample_turns(sample: Sample, clips: Iterable[Clip]) -> Iterator[tuple[str, list[Clip], str]]:
-    """Yield role, clips and text of each turn of a sample, the one that is asked now last."""
-    rest = iter(clips)
-    for turn in sample.turns:
-        yield turn.role, list(islice(rest, turn.num_clips)), turn.text
-    yield "user", list(rest), sample.prompt
 
 
 def chat_prompt(

@@ -1,8 +1,6 @@
-"""What models behind servers have in common: settings, concurrency, sound as a file, and what an answer cost."""
+"""What models behind servers have in common: how a batch is put to one, sound as a file, and what an answer cost."""
 
 import io
-import json
-import os
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,15 +11,12 @@ from numpy.typing import NDArray
 
 from evaluate.errors import ModelLoadError, ModelOutputError, RequestError, ServerError
 from evaluate.model import ModelAdapter
-from evaluate.secrets import is_secret
 from evaluate.types import Failure, GenerationOptions, Output, Request
-from models.servers.connection import OPENAI_URL, Connection, ConnectionSettings, Exchange, Reply
+from models.servers.connection import Connection, Exchange, Reply
+from models.servers.settings import ConnectionSettings, checked_extra_body, switch
 
 SAMPLE_RATE_HZ = 16_000
 AUDIO_FORMATS = ("wav", "flac")
-CONNECTION_SETTINGS = frozenset(
-    {"api_key_env", "concurrency", "timeout_s", "max_retries", "max_wait_s", "requests_per_minute"}
-)
 WAVES = 4  # how often a batch of 30 s clips fills all connections: the last ones of a batch leave some idle
 MAX_COUNT = 1e15  # of what a server says that it used: anything above is no count
 
@@ -56,6 +51,7 @@ class ServerAdapter(ModelAdapter):
         where: The model's name, as the server knows it.
         connection: Where the server is and how it is asked.
         audio_format: "wav" or "flac", 16 bit either way.
+        send_temperature: false for a model that takes none.
         extra_body: What is sent besides, as the server's own settings.
         prices: See there.
     """
@@ -63,9 +59,17 @@ class ServerAdapter(ModelAdapter):
     family: str
     sample_rate_hz = SAMPLE_RATE_HZ
     answers_singly = True
+    reserved: tuple[str, ...]  # names in a request that are set here: another value would be another question
 
     def __init__(
-        self, where: str, *, connection: ConnectionSettings, audio_format: str, extra_body: Any, prices: Prices
+        self,
+        where: str,
+        *,
+        connection: ConnectionSettings,
+        audio_format: str,
+        send_temperature: bool,
+        extra_body: Any,
+        prices: Prices,
     ) -> None:
         if not where:
             raise RequestError(f"no model named; expected its name on the server after the colon, {self.family}:MODEL")
@@ -75,7 +79,8 @@ class ServerAdapter(ModelAdapter):
         self._model = where
         self._connection = Connection(connection)
         self._audio_format = audio_format
-        self._extra_body = _checked_extra_body(extra_body)
+        self._sends_temperature = switch("send_temperature", send_temperature)
+        self._extra_body = checked_extra_body(extra_body, self.reserved)
         self._prices = prices
 
     def identity(self) -> dict[str, Any]:
@@ -84,6 +89,13 @@ class ServerAdapter(ModelAdapter):
     @property
     def device(self) -> str:
         return self._connection.base_url
+
+    def option_refusal(self, options: GenerationOptions) -> str | None:
+        if options.temperature > 0 and not self._sends_temperature:
+            return (
+                "is sent no temperature (send_temperature=false), but sampling is asked for; leave out one of the two"
+            )
+        return None
 
     def load(self) -> None:
         try:
@@ -172,76 +184,6 @@ class ServerAdapter(ModelAdapter):
         return Output(sample_id, text, error, truncated, reply.latency_s, used | tries, details)
 
 
-def connection_settings(
-    *,
-    base_url: object,
-    api_key_env: object,
-    concurrency: object,
-    timeout_s: object,
-    max_retries: object,
-    max_wait_s: object,
-    requests_per_minute: object,
-) -> ConnectionSettings:
-    """Return a connection's settings, held against what they may be.
-
-    Args:
-        base_url: "": from the environment variable OPENAI_BASE_URL, or OpenAI's own.
-        api_key_env: Name of the environment variable that holds the key.
-        concurrency: Requests under way at once.
-        timeout_s: Of one try, in seconds.
-        max_retries: Tries after the first.
-        max_wait_s: Between two tries, in seconds.
-        requests_per_minute: 0: no limit.
-
-    Raises:
-        RequestError: One of them is not what it may be.
-    """
-    if not isinstance(api_key_env, str) or not api_key_env or "=" in api_key_env or "\0" in api_key_env:
-        raise RequestError("api_key_env is no name of an environment variable, expected e.g. OPENAI_API_KEY")
-    return ConnectionSettings(
-        base_url=str(base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL),
-        api_key_env=api_key_env,
-        concurrency=int(number("concurrency", concurrency, low=1, high=1024, whole=True)),
-        timeout_s=number("timeout_s", timeout_s, low=0.001, high=86_400),
-        max_retries=int(number("max_retries", max_retries, low=0, high=100, whole=True)),
-        max_wait_s=number("max_wait_s", max_wait_s, low=0, high=86_400),
-        requests_per_minute=number("requests_per_minute", requests_per_minute, low=0, high=1e6),
-    )
-
-
-def number(name: str, value: object, *, low: float, high: float, whole: bool = False) -> float:
-    """Return a setting that is a number.
-
-    Raises:
-        RequestError: It is none, or out of its range.
-    """
-    kinds = int if whole else int | float
-    if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
-        what = "a whole number" if whole else "a number"
-        raise RequestError(f"{name} is {value!r}, expected {what} from {low:g} to {high:g}")
-    return value
-
-
-def price(name: str, value: object) -> float | None:
-    """Return a setting that is a price, or not given.
-
-    Raises:
-        RequestError: It is none.
-    """
-    return None if value is None else number(name, value, low=0, high=1e6)
-
-
-def switch(name: str, value: object) -> bool:
-    """Return a setting that is true or false.
-
-    Raises:
-        RequestError: It is neither.
-    """
-    if not isinstance(value, bool):
-        raise RequestError(f"{name} is {value!r}, expected true or false")
-    return value
-
-
 def counted(place: Any, **names: str) -> dict[str, float]:
     """Return the numbers of a server's object under names of ours; what is no count is left out.
 
@@ -277,36 +219,3 @@ def audio_file(waveform: NDArray[np.float32], audio_format: str) -> bytes:
     file = io.BytesIO()
     soundfile.write(file, frames, SAMPLE_RATE_HZ, format=audio_format.upper(), subtype="PCM_16")
     return file.getvalue()
-
-
-def _checked_extra_body(body: Any) -> dict[str, Any]:
-    """Return what is sent besides.
-
-    Raises:
-        RequestError: It is no JSON object, or holds what looks like a secret: it is recorded with the run.
-    """
-    if body is None:
-        return {}
-    try:
-        json.dumps(body, allow_nan=False)
-    except (TypeError, ValueError):
-        body = None
-    if not isinstance(body, dict) or not all(isinstance(name, str) for name in body):
-        raise RequestError("extra_body is no JSON object, expected e.g. '{\"repetition_penalty\": 1.1}'")
-    secret = next(filter(is_secret, _names(body)), None)
-    if secret is not None:
-        raise RequestError(
-            f"extra_body names {secret!r}, which looks like a secret and would be written down; keys come from the "
-            "environment only, see api_key_env"
-        )
-    return body
-
-
-def _names(value: Any) -> Iterable[str]:
-    if isinstance(value, dict):
-        for name, one in value.items():
-            yield str(name)
-            yield from _names(one)
-    elif isinstance(value, list):
-        for one in value:
-            yield from _names(one)

@@ -11,33 +11,29 @@ counts no audio though it did before. A server that counts nothing cannot be che
 
 import base64
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluate.errors import ModelOutputError, RequestError, ServerError
+from evaluate.model import sample_turns
 from evaluate.task import Split, Task
 from evaluate.types import GenerationOptions, Request, Sample
 from models.servers.adapter import (
-    CONNECTION_SETTINGS,
     SAMPLE_RATE_HZ,
     Prices,
     ServerAdapter,
     audio_file,
-    connection_settings,
     counted,
     is_long_enough,
-    price,
-    switch,
 )
 from models.servers.connection import Exchange, Reply
+from models.servers.settings import CONNECTION_SETTINGS, ConnectionSettings, price, switch
 
 AUDIO_PARTS = ("input_audio", "audio_url")
 LIMIT_NAMES = ("max_tokens", "max_completion_tokens", "none")
-RESERVED = ("model", "messages", "stream", "n")  # of a request's body: another would be another question
 # Reasons to finish that leave no whole answer, whatever text is there.
 FAILED = ("content_filter", "abort", "error")
 TRIAL_QUESTION = "How many sounds are there? Answer with a number."
@@ -45,8 +41,6 @@ TRIAL_S = 5.0
 TRIAL_TOKENS = 16
 MIN_HEARD_TOKENS = 4  # that five seconds take at least; less is what stands around a clip that was dropped
 _THOUGHT = re.compile(r"\s*<think>.*?(?:</think>\s*|\Z)", re.DOTALL)  # one that was not finished is no answer either
-
-Clip = TypeVar("Clip")
 
 
 class ChatApi(ServerAdapter):
@@ -77,6 +71,7 @@ class ChatApi(ServerAdapter):
     family = "chat-api"
     description = "A model behind an OpenAI-compatible server of chat completions, with audio"
     neutral_settings = CONNECTION_SETTINGS | {"price_input", "price_output", "price_audio", "check_audio"}
+    reserved = ("model", "messages", "stream", "n")
 
     def __init__(
         self,
@@ -102,7 +97,7 @@ class ChatApi(ServerAdapter):
     ) -> None:
         super().__init__(
             where,
-            connection=connection_settings(
+            connection=ConnectionSettings(
                 base_url=base_url,
                 api_key_env=api_key_env,
                 concurrency=concurrency,
@@ -112,6 +107,7 @@ class ChatApi(ServerAdapter):
                 requests_per_minute=requests_per_minute,
             ),
             audio_format=audio_format,
+            send_temperature=send_temperature,
             extra_body=extra_body,
             prices=Prices(
                 price("price_input", price_input),
@@ -122,13 +118,9 @@ class ChatApi(ServerAdapter):
         for name, value, known in (("audio_part", audio_part, AUDIO_PARTS), ("limit_name", limit_name, LIMIT_NAMES)):
             if value not in (*known, "") or (name == "audio_part" and not value):
                 raise RequestError(f"{name} is {value!r}, expected {', '.join(known[:-1])} or {known[-1]}")
-        for name in RESERVED:
-            if name in self._extra_body:
-                raise RequestError(f"extra_body holds {name!r}, which is set from here; leave it out")
         self._audio_part = audio_part
         self._system = system
         self._limit_name = limit_name or ("max_completion_tokens" if self._connection.is_openai else "max_tokens")
-        self._sends_temperature = switch("send_temperature", send_temperature)
         self._checks_audio = switch("check_audio", check_audio)
         self._will_hear = False  # whether a sample of what is asked has a clip
         self._counts_audio = False  # whether the server says how many tokens of a prompt are audio
@@ -148,17 +140,13 @@ class ChatApi(ServerAdapter):
                     f"cannot be told {name}: OpenAI's interface has none; leave it at {getattr(own, name)}, or put the "
                     "server's own name for it into --model-arg extra_body"
                 )
-        if options.temperature > 0 and not self._sends_temperature:
-            return (
-                "is sent no temperature (send_temperature=false), but sampling is asked for; leave out one of the two"
-            )
         if options.max_new_tokens is not None and self._limit_name == "none":
             return "is sent no token limit (limit_name=none), but max_new_tokens is asked for; leave out one of the two"
-        return None
+        return super().option_refusal(options)
 
     def shown_prompt(self, sample: Sample) -> str:
         lines = [f"system: {self._system}"] if self._system else []
-        for role, clips, text in _turns(sample, sample.audio):
+        for role, clips, text in sample_turns(sample, sample.audio):
             lines.append(f"{role}: {'<audio>…</audio>' * len(clips)}{text}")
         return "\n".join(lines)
 
@@ -170,7 +158,7 @@ class ChatApi(ServerAdapter):
         system = [{"role": "system", "content": self._system}] if self._system else []
         turns = [
             {"role": role, "content": self._content(clips, text)}
-            for role, clips, text in _turns(request.sample, request.waveforms)
+            for role, clips, text in sample_turns(request.sample, request.waveforms)
         ]
         body: dict[str, Any] = {"model": self._model, "messages": [*system, *turns]}
         if self._sends_temperature:
@@ -285,14 +273,6 @@ class ChatApi(ServerAdapter):
 
         [reply] = self._connection.run_each(ask, [request])
         return reply
-
-
-def _turns(sample: Sample, clips: Sequence[Clip]) -> Iterator[tuple[str, list[Clip], str]]:
-    """Yield role, clips and text of each turn of a sample, the one that is asked now last."""
-    rest = iter(clips)
-    for turn in sample.turns:
-        yield turn.role, list(islice(rest, turn.num_clips)), turn.text
-    yield "user", list(rest), sample.prompt
 
 
 def _first_choice(answer: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:

@@ -10,32 +10,27 @@ concern all of them, and end the run, as do several requests in a row that the s
 Every request has a connection of its own: a server that sends too much, or late, cannot be taken to answer another.
 """
 
-import json
-import math
 import os
-import re
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from evaluate import __version__
-from evaluate.errors import ModelLoadError, RequestError, ServerError
+from evaluate.errors import ModelLoadError, ServerError
 from evaluate.lines import one_line
-from evaluate.secrets import redact_url
+from evaluate.secrets import HIDDEN, MIN_SECRET, VARIABLE, redact_url
+from models.servers.answers import error_code, parsed, tls_problem, wait_asked_for, without_text, words_of
+from models.servers.settings import OPENAI_HOST, ConnectionSettings
 
 if TYPE_CHECKING:
     import httpx2
     import tenacity
 
-OPENAI_HOST = "api.openai.com"
-OPENAI_URL = f"https://{OPENAI_HOST}/v1"
 FIRST_WAIT_S = 1.0  # doubled with every try: six tries outlast a limit per minute
 JITTER_S = 1.0
 SHORT_TIMEOUT_S = 30.0  # for a connection, and for what costs a server nothing
@@ -43,29 +38,13 @@ FAILED_ANSWERS = 3  # of one request before it fails: each may have cost a whole
 UNSERVED_IN_A_ROW = 5  # requests, each with all its tries: the server is gone, and the rest would fail as they did
 MAX_ANSWER_BYTES = 32 << 20
 MAX_SHOWN = 300  # characters of a server's own words
-MIN_SECRET = 12  # characters of a key that is taken out of answers; shorter ones are words, like "EMPTY"
-HIDDEN = "***"
 
 PASSING = frozenset({408, 409, 425, 429, 502, 503, 504, 529})  # the server did not serve, and may later
 FOR_ALL = frozenset({401, 402, 404, 405, 407})  # of one request, and of every other
-_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,40}")
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 Body = Mapping[str, Any]  # keywords of httpx2's request: json, or data and files
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionSettings:
-    """Where a server is and how it is asked; nothing but `base_url` bears on an answer."""
-
-    base_url: str
-    api_key_env: str
-    concurrency: int  # requests under way at once
-    timeout_s: float  # of a try, from its first byte sent to its last one read
-    max_retries: int  # tries after the first
-    max_wait_s: float  # between two tries; a server that asks for more ends the run
-    requests_per_minute: float  # 0: no limit but the server's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +82,12 @@ class Connection:
         settings: See there.
 
     Raises:
-        RequestError: The address is none, or holds what must not be written down.
+        RequestError: Its address is none, or holds what must not be written down.
     """
 
     def __init__(self, settings: ConnectionSettings) -> None:
         self.settings = settings
-        self.base_url = _checked_url(settings.base_url)
+        self.base_url = settings.url()
         self.listed_models: tuple[str, ...] = ()  # that the server says it has; (): it does not say
         self.unserved_in_a_row = 0
         self.next_start = 0.0  # when the next try may begin, by the monotonic clock
@@ -187,7 +166,7 @@ class Connection:
         """Return an answer without the key in its texts: a server may send back whatever it was sent."""
         if len(self.key) < MIN_SECRET:
             return answer
-        return {name: _clean(value, self.key) for name, value in answer.items()}
+        return {name: without_text(value, self.key) for name, value in answer.items()}
 
     @cached_property
     def key(self) -> str:
@@ -198,7 +177,7 @@ class Connection:
                 a name that does not look like one: it may be the key itself.
         """
         name = self.settings.api_key_env
-        shown = name if _VARIABLE.fullmatch(name) else "that api_key_env names (not shown, it may be a key)"
+        shown = name if VARIABLE.fullmatch(name) else "that api_key_env names (not shown, it may be a key)"
         key = os.environ.get(name, "").strip()
         if not key:
             if name == "OPENAI_API_KEY" and not self.is_openai:
@@ -319,18 +298,18 @@ class Exchange:
         response, content = await self._send(
             method, path, body, min(timeout_s, SHORT_TIMEOUT_S) if is_trial else timeout_s
         )
-        document = _parse(content)
+        document = parsed(content)
         status = response.status_code
         if response.is_success:
             if document is None:
                 kind = self._connection.without_key(response.headers.get("Content-Type", "unknown"))
-                begins = self._connection.without_key(_words(content, None)) or "empty"
+                begins = self._connection.without_key(words_of(content, None)) or "empty"
                 raise _FaultError(f"HTTP {status} without a JSON object (content type {kind}): {begins}", "broken")
             if not document.get("error"):
                 return self._connection.clean(document)
-            status = _error_code(document)  # some send errors under a status of success
-        words = self._connection.without_key(_words(content, document))
-        raise self._meaning(status, words, _wait_asked_for(response.headers), is_trial=is_trial)
+            status = error_code(document)  # some send errors under a status of success
+        words = self._connection.without_key(words_of(content, document))
+        raise self._meaning(status, words, wait_asked_for(response.headers), is_trial=is_trial)
 
     async def _send(self, method: str, path: str, body: Body, timeout_s: float) -> tuple["httpx2.Response", bytes]:
         """Send a request and read all of its answer.
@@ -354,7 +333,7 @@ class Exchange:
         except httpx2.DecodingError as error:
             raise _FaultError(f"its answer cannot be unpacked ({say(str(error))})", "broken") from None
         except httpx2.RequestError as error:
-            if certificate := _tls_problem(error):
+            if certificate := tls_problem(error):
                 raise self._end(
                     f"no safe connection to it ({say(certificate)}); expected a certificate that fits its name"
                 ) from None
@@ -478,95 +457,3 @@ async def _read(response: "httpx2.Response") -> bytes:
         if len(content) > MAX_ANSWER_BYTES:
             raise _TooLongError
     return bytes(content)
-
-
-def _parse(content: bytes) -> dict[str, Any] | None:
-    """Return a JSON object, None where there is none, or one that holds what JSON does not know, like NaN."""
-    try:
-        document = json.loads(content, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(name)
-
-
-def _words(content: bytes, document: Mapping[str, Any] | None) -> str:
-    """Return what an error says for people, as servers put it, else the beginning of it."""
-    error = document.get("error") if document else None
-    for place in (error, document):
-        if isinstance(place, dict):
-            said = next((place[name] for name in ("message", "detail", "error") if place.get(name)), None)
-            if isinstance(said, str):
-                code = place.get("code") or place.get("type")
-                return f"{said} ({code})" if isinstance(code, str) else said
-        elif isinstance(place, str):
-            return place
-    # Not as it came: escapes would hide the key from whoever takes it out.
-    return json.dumps(document) if document else content.decode("utf-8", errors="replace")
-
-
-def _error_code(document: Mapping[str, Any]) -> int:
-    error = document.get("error")
-    code = error.get("code") if isinstance(error, dict) else None
-    return code if isinstance(code, int) and 400 <= code < 600 else 400
-
-
-def _clean(value: Any, key: str) -> Any:
-    """Return a JSON value without the key in its texts."""
-    if isinstance(value, str):
-        return value.replace(key, HIDDEN)
-    if isinstance(value, list):
-        return [_clean(one, key) for one in value]
-    if isinstance(value, dict):
-        return {name.replace(key, HIDDEN): _clean(one, key) for name, one in value.items()}
-    return value
-
-
-def _wait_asked_for(headers: Mapping[str, str]) -> float | None:
-    """Return for how long a server asks to be left alone, in seconds; None where it does not say."""
-    said = headers.get("Retry-After", "").strip()
-    try:
-        seconds = float(said)
-    except ValueError:
-        try:
-            date = parsedate_to_datetime(said)
-        except ValueError:
-            return None
-        date = date if date.tzinfo else date.replace(tzinfo=UTC)
-        seconds = (date - datetime.now(UTC)).total_seconds()
-    return max(0.0, seconds) if math.isfinite(seconds) else None
-
-
-def _tls_problem(error: BaseException | None) -> str:
-    """Return what is wrong with a certificate or the like, "" where a connection failed for another reason."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-            return str(error)
-        error = error.__cause__ or error.__context__
-    return ""
-
-
-def _checked_url(text: str) -> str:
-    """Return a server's address without the slash at its end.
-
-    Raises:
-        RequestError: It is none, or holds what must not be written down; that is not shown.
-    """
-    try:
-        parts = urlsplit(text.strip())
-        _ = parts.port
-    except ValueError:
-        parts = urlsplit("")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise RequestError("base_url is no address of a server, expected e.g. http://127.0.0.1:8000/v1")
-    if "@" in parts.netloc or parts.query or parts.fragment:
-        raise RequestError(
-            f"base_url of {parts.hostname} holds a user, a password or what follows a question mark, which would be "
-            "written down; keys come from the environment only, see api_key_env"
-        )
-    return parts.geturl().rstrip("/")

@@ -8,22 +8,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evaluate.errors import ModelOutputError, RequestError
+from evaluate.model import several_clips
 from evaluate.task import Task
 from evaluate.types import GenerationOptions, Request, Sample, primary_subtag
 from models.servers.adapter import (
-    CONNECTION_SETTINGS,
     Prices,
     ServerAdapter,
     audio_file,
-    connection_settings,
     counted,
     is_long_enough,
-    price,
-    switch,
 )
 from models.servers.connection import Body, Exchange, Reply
-
-RESERVED = ("model", "file", "stream", "response_format")
+from models.servers.settings import CONNECTION_SETTINGS, ConnectionSettings, price, switch
 
 
 class TranscriptionApi(ServerAdapter):
@@ -51,6 +47,7 @@ class TranscriptionApi(ServerAdapter):
     family = "transcription-api"
     description = "A model behind an OpenAI-compatible server of transcriptions"
     neutral_settings = CONNECTION_SETTINGS | {"price_input", "price_output", "price_per_minute"}
+    reserved = ("model", "file", "stream", "response_format")
 
     def __init__(
         self,
@@ -74,7 +71,7 @@ class TranscriptionApi(ServerAdapter):
     ) -> None:
         super().__init__(
             where,
-            connection=connection_settings(
+            connection=ConnectionSettings(
                 base_url=base_url,
                 api_key_env=api_key_env,
                 concurrency=concurrency,
@@ -84,6 +81,7 @@ class TranscriptionApi(ServerAdapter):
                 requests_per_minute=requests_per_minute,
             ),
             audio_format=audio_format,
+            send_temperature=send_temperature,
             extra_body=extra_body,
             prices=Prices(
                 price("price_input", price_input),
@@ -92,30 +90,22 @@ class TranscriptionApi(ServerAdapter):
             ),
         )
         for name, value in self._extra_body.items():
-            if name in RESERVED:
-                raise RequestError(f"extra_body holds {name!r}, which is set from here; leave it out")
             if not isinstance(value, str | int | float):
                 raise RequestError(f"extra_body holds {name!r} that is no text or number: it is sent as a form's field")
         self._sends_language = switch("send_language", send_language)
-        self._sends_temperature = switch("send_temperature", send_temperature)
         self._prompt = prompt
 
     def refusal(self, task: Task, asked: Sequence[Sample]) -> str | None:
         if task.kind != "asr":
             return f"a server of transcriptions transcribes, it does not do {task.kind}"
-        wrong = next((sample for sample in asked if len(sample.audio) != 1), None)
-        return f"it hears one clip, sample {wrong.id!r} has {len(wrong.audio)}" if wrong else None
+        return several_clips(asked)
 
     def option_refusal(self, options: GenerationOptions) -> str | None:
         own = GenerationOptions()
         for name in options.chosen():
             if name not in ("temperature", "seed"):
                 return f"cannot be told {name}: transcriptions have none; leave it at {getattr(own, name)}"
-        if options.temperature > 0 and not self._sends_temperature:
-            return (
-                "is sent no temperature (send_temperature=false), but sampling is asked for; leave out one of the two"
-            )
-        return None
+        return super().option_refusal(options)
 
     def shown_prompt(self, sample: Sample) -> str:
         told = [f"language={language}"] if (language := self._language(sample)) else []

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tasks.aishell1 import SPEAKERS
 from tasks.aishell2 import CHANNELS
 from tasks.cochlscene import CochlScene
@@ -29,10 +27,10 @@ from tasks.synthesis.questions import (
     ask_of_sound,
     ask_of_speech,
     ask_of_vocal_sound,
+    over_background,
 )
 from tasks.synthesis.scenes import make_scene
 from tasks.synthesis.sentences import OBJECTS, PLACES, SUBJECTS
-from tasks.synthesis.sound import SAMPLE_RATE_HZ, finished, to_level
 from tasks.synthesis.speech import Utterance, make_utterance, over_channel
 from tasks.synthesis.timestamps import make_timed
 from tasks.synthesis.vocal import make_vocal
@@ -298,8 +296,7 @@ def _asked_of_mixture(number: int) -> tuple[Any, str, str]:
     rng = clip_generator("airbench/mixed", Part.SAMPLE, number)
     name = list(BACKGROUNDS)[number % len(BACKGROUNDS)]
     behind = BACKGROUNDS[name]
-    around = to_level(behind.make(rng, len(one.waveform) / SAMPLE_RATE_HZ), -32)
-    mixture = finished(to_level(one.waveform.astype(np.float64), -20) + around)
+    mixture = over_background(rng, one.waveform, behind, level_db=-32)
     answer = f'A voice says "{one.meaning.written("en")}" while {behind.participle}.'
     return mixture, "What is said, and what is heard in the background?", answer
 

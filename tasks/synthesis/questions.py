@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tasks.cochlscene import CochlScene
 from tasks.synthesis.espeak import say
-from tasks.synthesis.events import BACKGROUNDS, EVENTS
+from tasks.synthesis.events import BACKGROUNDS, EVENTS, Background
 from tasks.synthesis.listening import NUMBERS, make_sound
 from tasks.synthesis.notes import FAMILIES, make_note
 from tasks.synthesis.parts import Part, clip_generator
@@ -84,10 +84,17 @@ def ask_of_mixture(number: int, *, kind: str) -> ChoiceItem:
     one = make_utterance(Part.SAMPLE, 100 + number, "en", kind=kind)
     rng = clip_generator(f"{kind}/mixed", Part.SAMPLE, number)
     behind = list(BACKGROUNDS.values())[number % len(BACKGROUNDS)]
-    around = to_level(behind.make(rng, len(one.waveform) / SAMPLE_RATE_HZ), -30)
-    mixture = finished(to_level(one.waveform.astype(np.float64), -20) + around)
+    mixture = over_background(rng, one.waveform, behind, level_db=-30)
     options = _options(kind, number, behind.noun, [background.noun for background in BACKGROUNDS.values()])
     return ChoiceItem(mixture, "What is heard behind the voice?", options, behind.noun)
+
+
+def over_background(
+    rng: np.random.Generator, spoken: NDArray[np.float32], behind: Background, *, level_db: float
+) -> NDArray[np.float32]:
+    """Return a voice, at -20 dB, with a background at a level of its own."""
+    around = to_level(behind.make(rng, len(spoken) / SAMPLE_RATE_HZ), level_db)
+    return finished(to_level(spoken.astype(np.float64), -20) + around)
 
 
 def ask_of_scene(number: int, *, kind: str) -> ChoiceItem:

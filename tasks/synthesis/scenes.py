@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tasks.synthesis import events
 from tasks.synthesis.events import MakeBackground, MakeEvent
 from tasks.synthesis.parts import Part, clip_generator
-from tasks.synthesis.sound import Waveform, finished, in_room, num_frames, to_level
+from tasks.synthesis.sound import SAMPLE_RATE_HZ, Waveform, finished, in_room, num_frames, to_level
 
 DURATION_S = 3.0
 
@@ -56,7 +56,7 @@ def make_scene(part: Part, index: int, labels: tuple[str, ...], *, kind: str) ->
         count = max(1, int(rng.poisson(rate_hz * DURATION_S)))
         for nth in range(count):
             sound = happens(rng) * 10 ** ((level_db + 12 + rng.uniform(-2, 2)) / 20)
-            latest_s = max(0.1, DURATION_S - len(sound) / 16_000)
+            latest_s = max(0.1, DURATION_S - len(sound) / SAMPLE_RATE_HZ)
             first = num_frames(latest_s * (nth + rng.uniform(0.05, 0.95)) / count)
             total[first : first + len(sound)] += sound[: len(total) - first]
     heard = in_room(rng, total, recipe.reverberation_s, wet=0.7)

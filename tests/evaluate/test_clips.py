@@ -240,9 +240,9 @@ def test_a_text_is_truncated_where_one_of_its_chunks_is(
 
 def test_what_a_user_says_goes_before_a_policy_given_from_elsewhere() -> None:
     protocol = ClipPolicy("truncate", max_s=20.0)
-    assert protocol.overridden() == protocol
-    assert protocol.overridden(max_s=10.0) == ClipPolicy("truncate", max_s=10.0)
-    assert protocol.overridden(long="keep").to_json() == {}
+    assert ClipOptions().before(protocol) == protocol
+    assert ClipOptions(max_s=10.0).before(protocol) == ClipPolicy("truncate", max_s=10.0)
+    assert ClipOptions("keep").before(protocol).to_json() == {}
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_what_a_user_says_goes_before_a_policy_given_from_elsewhere() -> None:
 )
 def test_a_policy_that_makes_no_sense_is_a_wrong_request(said: dict[str, Any], message: str) -> None:
     with pytest.raises(RequestError, match=message):
-        ClipPolicy().overridden(**said)
+        ClipOptions(**said).before(ClipPolicy())
 
 
 def test_changes_are_counted_by_sample() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from evaluate.evaluation import Evaluation, EvaluationSettings
-from evaluate.report import write_report
 from evaluate.report.sample_page.page import sample_page
+from evaluate.report.writing import write_report
 from evaluate.results import RunDirectory
 from evaluate.selection import Selection
 from evaluate.tables import print_scores

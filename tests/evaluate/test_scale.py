@@ -11,8 +11,8 @@ import pytest
 
 from evaluate import evaluation, scoring, statistics
 from evaluate.digests import corpus_fingerprint
-from evaluate.page_data import write_page_data
 from evaluate.prediction_log import LogWriter
+from evaluate.report.sample_page.data import write_page_data
 from evaluate.results import RunDirectory
 from evaluate.scoring import ScoringOptions, score_log
 from evaluate.task import Split, Task

@@ -210,3 +210,11 @@ def test_other_names_of_a_choice_are_read_as_it(kitchen: Path) -> None:
     sample = task.read_split("test").samples[0]
     assert task.extract_answer(sample, "This is a water boiler.") == "kettle"
     assert task.extract_answer(sample, "a water boiler or a tap") is None
+
+
+@pytest.mark.parametrize("name", ["all", "new", "librispeech"])
+def test_a_name_that_means_something_else_is_refused(otoscope: Command, tmp_path: Path, name: str) -> None:
+    (tmp_path / "t.yaml").write_text(f"name: {name}\nkind: asr\nmanifest: m.jsonl\nmetrics: [wer]\n")
+    result = otoscope("tasks", tmp_path / "t.yaml")
+    assert result.status == 2
+    assert "choose another" in result.stderr or "is taken by" in result.stderr

@@ -18,10 +18,10 @@ from evaluate.compare import compare_runs
 from evaluate.evaluation import Evaluation, EvaluationSettings
 from evaluate.lines import escape_obeyed
 from evaluate.manifest_task import ManifestTask
-from evaluate.report import write_report
 from evaluate.report.cells import csv_cell
 from evaluate.report.compare_page import comparison_page
 from evaluate.report.sample_page.static import write_static_page
+from evaluate.report.writing import write_report
 from evaluate.results import RunDirectory, write_json
 from evaluate.selection import Selection
 from evaluate.tables import print_comparison, print_scores

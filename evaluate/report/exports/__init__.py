@@ -1,6 +1,6 @@
 """Scores in the forms that other tools and sites read; what a form cannot carry honestly is left out and named."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +9,13 @@ from evaluate.report.exports.lm_eval import write_lm_eval
 from evaluate.report.exports.model_index import write_model_index
 from evaluate.report.exports.open_asr import write_open_asr
 from evaluate.report.systems import newest_runs
+from evaluate.types import Notice
 
 WRITERS = {"model-index": write_model_index, "open-asr": write_open_asr, "lm-eval": write_lm_eval}
 
 
 def write_exports(
-    documents: Sequence[Mapping[str, Any]], formats: Sequence[str], out: Path, notice: Callable[[str], None]
+    documents: Sequence[Mapping[str, Any]], formats: Sequence[str], out: Path, notice: Notice
 ) -> list[Path]:
     """Write scores into `exports/` of a folder.
 

@@ -16,29 +16,36 @@ say nothing of a listening model (tokenizer, chat template) are null or absent. 
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any
 
 from evaluate.errors import RunDamagedError
-from evaluate.report.systems import System, file_names, interval_of, run_record, value_of, way_of_scoring
+from evaluate.report.systems import (
+    System,
+    file_names,
+    interval_of,
+    run_record,
+    value_of,
+    way_of_scoring,
+    whole_size,
+)
 from evaluate.results import slug, write_json
+from evaluate.types import SAMPLE_SPLIT, Notice
 
 NOT_AVAILABLE = "N/A"
 
 
-def write_lm_eval(
-    runs: Mapping[System, Sequence[Mapping[str, Any]]], folder: Path, notice: Callable[[str], None]
-) -> list[Path]:
+def write_lm_eval(runs: Mapping[System, Sequence[Mapping[str, Any]]], folder: Path, notice: Notice) -> list[Path]:
     """Write `lm-eval/<model>/results_<time>.json` of each system; returns the files.
 
     Clips that come with the project stand beside no real split: they are left out where there is one.
     """
     written = []
     for system, name in file_names(runs).items():
-        documents = [document for document in runs[system] if document["split"] != "sample"] or runs[system]
+        documents = [document for document in runs[system] if document["split"] != SAMPLE_SPLIT] or runs[system]
         if len(documents) < len(runs[system]):
             notice(f"lm-eval: {system.label(runs)}: runs on the embedded samples are left out beside real splits")
         newest = max(_time(document["created"], document) for document in documents)
@@ -69,7 +76,7 @@ def _results(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         },
         "n-samples": {
             task: {
-                "original": document["coverage"]["official"] or document["coverage"]["found"],
+                "original": whole_size(document),
                 "effective": document["n_total"],
             }
             for task, document in tasks.items()

@@ -10,13 +10,24 @@ give accuracy and F1 as fractions and BLEU, chrF and TER on sacrebleu's scale of
 the unit of the value) stand in the metric's `args`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from evaluate.lines import one_line
-from evaluate.report.systems import System, file_names, interval_of, is_whole, run_record, value_of, way_of_scoring
+from evaluate.report.systems import (
+    System,
+    file_names,
+    interval_of,
+    is_whole,
+    run_record,
+    value_of,
+    way_of_scoring,
+    whole_size,
+)
+from evaluate.types import SAMPLE_SPLIT, Notice
+from evaluate.whole_files import write_whole
 
 TASK_TYPES = {  # kind of task to the hub's name of a pipeline; text about audio is its audio-text-to-text
     "asr": "automatic-speech-recognition",
@@ -44,9 +55,7 @@ class HubDataset:
     split: str
 
 
-def write_model_index(
-    runs: Mapping[System, Sequence[Mapping[str, Any]]], folder: Path, notice: Callable[[str], None]
-) -> list[Path]:
+def write_model_index(runs: Mapping[System, Sequence[Mapping[str, Any]]], folder: Path, notice: Notice) -> list[Path]:
     """Write `model-index/<model>.yaml` of each system that has a whole split; returns the files."""
     from huggingface_hub import ModelCardData
 
@@ -58,7 +67,7 @@ def write_model_index(
             path = folder / "model-index" / f"{name}.yaml"
             path.parent.mkdir(parents=True, exist_ok=True)
             card = ModelCardData(model_name=one_line(system.label(runs)), eval_results=results)
-            path.write_text(card.to_yaml(line_break="\n") + "\n", encoding="utf-8", errors="backslashreplace")
+            write_whole(path, card.to_yaml(line_break="\n") + "\n")
             written.append(path)
     return written
 
@@ -120,14 +129,13 @@ def _results(document: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> 
         yield EvalResult(**_plain(fields))
 
 
-def _fits(document: Mapping[str, Any], notice: Callable[[str], None]) -> bool:
+def _fits(document: Mapping[str, Any], notice: Notice) -> bool:
     """Whether a run's scores belong on a card; where not, says why."""
     kind = run_record(document).get("kind")
-    if document["split"] == "sample":
+    if document["split"] == SAMPLE_SPLIT:
         reason = "the embedded samples are no benchmark"
     elif not is_whole(document):
-        size = document["coverage"]["official"] or document["coverage"]["found"]
-        reason = f"partial, {document['n_total']} of {size} samples"
+        reason = f"partial, {document['n_total']} of {whole_size(document)} samples"
     elif kind not in TASK_TYPES:
         reason = f"its run.json says kind {kind!r}, expected one of {', '.join(TASK_TYPES)}"
     else:

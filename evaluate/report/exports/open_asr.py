@@ -17,12 +17,14 @@ Known differences:
   The leaderboard's are of one NVIDIA A100, so the device is told.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from evaluate.report.cells import csv_text
-from evaluate.report.systems import System, is_whole, run_record, value_of
+from evaluate.report.systems import System, is_whole, run_record, value_of, whole_size
+from evaluate.types import Notice
+from evaluate.whole_files import write_whole
 
 COLUMNS = (
     *("model", "Avg. WER", "RTFx", "Model size (B)", "License", "AMI WER", "Earnings22 WER", "Gigaspeech WER"),
@@ -31,9 +33,7 @@ COLUMNS = (
 SETS = {("librispeech", "test-clean"): "LS Clean WER", ("librispeech", "test-other"): "LS Other WER"}
 
 
-def write_open_asr(
-    runs: Mapping[System, Sequence[Mapping[str, Any]]], folder: Path, notice: Callable[[str], None]
-) -> list[Path]:
+def write_open_asr(runs: Mapping[System, Sequence[Mapping[str, Any]]], folder: Path, notice: Notice) -> list[Path]:
     """Write `open-asr.csv`, a row per system; returns the file, none where no run qualifies."""
     rows = []
     for system, documents in runs.items():
@@ -46,11 +46,11 @@ def write_open_asr(
         return []
     path = folder / "open-asr.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(csv_text(COLUMNS, rows), encoding="utf-8", errors="backslashreplace", newline="")
+    write_whole(path, csv_text(COLUMNS, rows))
     return [path]
 
 
-def _fitting(documents: Sequence[Mapping[str, Any]], notice: Callable[[str], None]) -> dict[str, Mapping[str, Any]]:
+def _fitting(documents: Sequence[Mapping[str, Any]], notice: Notice) -> dict[str, Mapping[str, Any]]:
     """Return the runs of a system that qualify, by column; the newest where several do."""
     cells: dict[str, Mapping[str, Any]] = {}
     for document in sorted(documents, key=lambda one: str(one["created"]), reverse=True):
@@ -70,8 +70,7 @@ def _fitting(documents: Sequence[Mapping[str, Any]], notice: Callable[[str], Non
 def _unfit(document: Mapping[str, Any]) -> str:
     """Return why a run's score is not what the column holds, "" where it is."""
     if not is_whole(document):
-        size = document["coverage"]["official"] or document["coverage"]["found"]
-        return f"partial, {document['n_total']} of {size} samples"
+        return f"partial, {document['n_total']} of {whole_size(document)} samples"
     score = document["metrics"].get("wer")
     if score is None or value_of(score) is None:
         return "it has no wer"
@@ -86,7 +85,7 @@ def _per_cent(document: Mapping[str, Any]) -> float:
     return round(100 * value, 2)
 
 
-def _rtfx(label: str, documents: Sequence[Mapping[str, Any]], notice: Callable[[str], None]) -> float | str:
+def _rtfx(label: str, documents: Sequence[Mapping[str, Any]], notice: Notice) -> float | str:
     """Return seconds of audio per second in the model, "" where it is not known."""
     sessions = [session for document in documents for session in run_record(document)["sessions"]]
     devices = {session.get("device") for session in sessions}

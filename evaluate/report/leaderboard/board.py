@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from evaluate.report.published import PublishedScore
-from evaluate.report.systems import is_whole, newest_runs
+from evaluate.report.systems import is_whole, newest_runs, whole_size
 from evaluate.results import comparable_signature
 from evaluate.tables import describe_clips, describe_same_answers, describe_truncated
 from evaluate.types import SAMPLE_SPLIT
@@ -209,9 +209,8 @@ def cell_of(document: Document, notes: list[str]) -> Cell:
     is_partial = not is_whole(document)
     said = []
     if is_partial:
-        size = document["coverage"]["official"] or document["coverage"]["found"]
         alone = " from its lists alone, no audio" if document["coverage"].get("labels_only") else ""
-        said.append(f"partial: {document['n_total']} of {size} samples{alone}")
+        said.append(f"partial: {document['n_total']} of {whole_size(document)} samples{alone}")
     if changed := describe_clips(document.get("clip_counts", {})):
         said.append(changed)
     if same := describe_same_answers(document):

@@ -6,12 +6,13 @@ and baselines, so it is printed between a command that stops the others and one,
 
 import os
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from evaluate.lines import one_line
 from evaluate.regression import NOT_PAIRED, Check
+from evaluate.types import Notice
 
 
 def is_github() -> bool:
@@ -35,7 +36,7 @@ def annotations(checks: Sequence[Check]) -> Iterator[str]:
 
 
 @contextmanager
-def without_commands(say: Callable[[str], None]) -> Iterator[None]:
+def without_commands(say: Notice) -> Iterator[None]:
     """Let GitHub's runner obey nothing that is printed meanwhile; elsewhere, change nothing.
 
     Args:

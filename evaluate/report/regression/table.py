@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from evaluate.lines import one_line
+from evaluate.lines import one_line, some_of
 from evaluate.regression import Check
 from evaluate.tables import (
     SAMPLES_APART,
@@ -55,8 +55,7 @@ def check_notes(checks: Sequence[Check]) -> Iterator[str]:
     """Yield what stands beneath the table of a regression check: runs that are new."""
     added = [f"{check.task}:{check.split} {check.system}" for check in checks if check.outcome == "new"]
     if added:
-        shown = ", ".join(added[:MAX_NEW]) + (", …" if len(added) > MAX_NEW else "")
-        yield one_line(f"not in the baseline, --update adds them: {len(added)} ({shown})")
+        yield one_line(f"not in the baseline, --update adds them: {len(added)} ({some_of(added, MAX_NEW)})")
 
 
 def check_verdict(checks: Sequence[Check]) -> str:

@@ -1,1 +1,1 @@
-"""The sample page of a run: made, served, or written as a folder."""
+"""The sample page of a run: its data, the page itself, served or written as a folder."""

@@ -1,6 +1,6 @@
 """The sample page of a run: every sample with its audio, texts, difference and score, in one file beside its data.
 
-The page itself is made of `scores.json` and `run.json` alone; what it lists comes from `evaluate.page_data`.
+The page itself is made of `scores.json` and `run.json` alone; what it lists comes from `data.py` beside this file.
 """
 
 import json
@@ -16,8 +16,8 @@ from typing import Any, Literal
 from markupsafe import Markup
 
 from evaluate.errors import RequestError, RunDamagedError
-from evaluate.page_data import MADE_FROM, ensure_page_data, is_made_from, made_from, stamp
 from evaluate.report.html import ASSETS, render
+from evaluate.report.sample_page.data import MADE_FROM, ensure_page_data, is_made_from, made_from, stamp
 from evaluate.results import RunDirectory
 from evaluate.scores_schema import complete_scores
 from evaluate.tables import describe_same_answers, describe_truncated, format_interval, format_value

@@ -9,7 +9,6 @@ import re
 import secrets
 import sys
 import webbrowser
-from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,10 +18,11 @@ from typing import Any, BinaryIO
 
 from evaluate.errors import AudioDecodeError, OtoscopeError, RequestError
 from evaluate.lines import one_line
-from evaluate.page_data import ensure_page_data, is_made_from, made_from, read_sample, write_page_data
 from evaluate.report.sample_page.clips import clip_refs, open_clip
+from evaluate.report.sample_page.data import ensure_page_data, is_made_from, made_from, read_sample, write_page_data
 from evaluate.report.sample_page.page import sample_page
 from evaluate.results import RunDirectory
+from evaluate.types import Notice
 
 _HOSTS = ("127.0.0.1", "localhost")
 _DATA = re.compile(r"page/(index|\d{4,9})\.js", re.ASCII)
@@ -31,7 +31,7 @@ _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 _BLOCK_BYTES = 1 << 16
 
 
-def serve(run: RunDirectory, *, port: int, opens: bool, say: Callable[[str], None]) -> None:
+def serve(run: RunDirectory, *, port: int, opens: bool, say: Notice) -> None:
     """Serve the page of a run until the process is interrupted.
 
     Args:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from evaluate.errors import AudioDecodeError, RequestError
 from evaluate.lines import one_line
-from evaluate.page_data import MADE_FROM, read_samples, write_page_data, write_script
 from evaluate.progress import progress_bar
 from evaluate.report.sample_page.clips import clip_refs, open_clip
+from evaluate.report.sample_page.data import MADE_FROM, read_samples, write_page_data, write_script
 from evaluate.report.sample_page.page import sample_page
 from evaluate.results import RunDirectory
+from evaluate.whole_files import write_whole
 
 
 def write_static_page(run: RunDirectory, folder: Path) -> tuple[Path, int]:
@@ -35,7 +36,7 @@ def write_static_page(run: RunDirectory, folder: Path) -> tuple[Path, int]:
     write_page_data(run, folder / "page")
     num_absent = _write_clips(folder)
     page = folder / "index.html"
-    page.write_text(sample_page(run, audio="static"), encoding="utf-8", errors="backslashreplace")
+    write_whole(page, sample_page(run, audio="static"))
     return page, num_absent
 
 

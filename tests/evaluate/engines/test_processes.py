@@ -2,7 +2,6 @@
 
 import json
 import os
-import textwrap
 import threading
 import time
 from functools import partial
@@ -15,7 +14,6 @@ from evaluate.cli import cli
 from evaluate.engines.processes import ProcessEngine, parse_devices
 from evaluate.errors import ModelDiedError, ModelLoadError, RequestError
 from evaluate.runner import is_out_of_memory
-from evaluate.testing import write_tone
 from evaluate.types import AudioRef, GenerationOptions, Request, Sample
 from models import create_model
 
@@ -56,25 +54,6 @@ class Mine(ModelAdapter):
             time.sleep(0.02)
             yield Output(request.sample.id, text=f"{self.task} on {self._device} in {os.getpid()}")
 """
-
-
-@pytest.fixture
-def model_file(tmp_path: Path) -> Path:
-    path = tmp_path / "mine.py"
-    path.write_text(textwrap.dedent(MODEL))
-    return path
-
-
-@pytest.fixture
-def task_file(tmp_path: Path) -> Path:
-    lines = []
-    for number in range(12):
-        write_tone(tmp_path / f"{number}.wav", duration_s=0.5)
-        lines.append(json.dumps({"id": f"s{number}", "audio": f"{number}.wav", "references": ["x"]}))
-    (tmp_path / "m.jsonl").write_text("\n".join(lines))
-    path = tmp_path / "tones.yaml"
-    path.write_text("name: tones\nkind: asr\nlanguage: en\nmanifest: m.jsonl\nprompt: p\nmetrics: [wer]\n")
-    return path
 
 
 def evaluate(task: Path, model: str, folder: Path, *arguments: str) -> tuple[int, str, list[dict[str, object]]]:

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 import threading
 import time
 from collections import Counter
@@ -89,25 +88,6 @@ def connected(ray: Any, cluster: Any) -> Iterator[Any]:
     _connect(ray, cluster.address)
     yield cluster
     ray.shutdown()
-
-
-@pytest.fixture
-def model_file(tmp_path: Path) -> Path:
-    path = tmp_path / "mine.py"
-    path.write_text(textwrap.dedent(MODEL))
-    return path
-
-
-@pytest.fixture
-def task_file(tmp_path: Path) -> Path:
-    lines = []
-    for number in range(12):
-        write_tone(tmp_path / f"{number}.wav", duration_s=0.5)
-        lines.append(json.dumps({"id": f"s{number}", "audio": f"{number}.wav", "references": ["x"]}))
-    (tmp_path / "m.jsonl").write_text("\n".join(lines))
-    path = tmp_path / "tones.yaml"
-    path.write_text("name: tones\nkind: asr\nlanguage: en\nmanifest: m.jsonl\nprompt: p\nmetrics: [wer]\n")
-    return path
 
 
 def evaluate(task: object, folder: Path, *arguments: str) -> tuple[int, str, list[dict[str, Any]]]:

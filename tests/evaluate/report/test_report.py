@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from evaluate import report
-from evaluate.page_data import page_folder, write_page_data
+from evaluate.report import writing
+from evaluate.report.sample_page.data import page_folder, write_page_data
 from evaluate.results import RunDirectory
 
 Command = Callable[..., Any]
@@ -60,7 +60,7 @@ def test_by_default_it_lies_in_the_results_and_its_files_are_named(otoscope: Com
 def test_logs_are_not_read_where_scoring_left_what_pages_need(
     otoscope: Command, results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(report, "MADE_UP_BYTES", 0)
+    monkeypatch.setattr(writing, "MADE_UP_BYTES", 0)
     result = otoscope("report", "--results-dir", results)
     assert "sample pages of 2 runs" in result.stdout
     assert result.stderr == ""
@@ -72,7 +72,7 @@ def test_pages_of_runs_that_were_scored_by_an_earlier_version_are_made_some_at_a
     logs = sorted(results.glob("runs/*/*/*/*/predictions.jsonl"))
     for log in logs:
         shutil.rmtree(page_folder(RunDirectory(log.parent)))
-    monkeypatch.setattr(report, "MADE_UP_BYTES", max(log.stat().st_size for log in logs))
+    monkeypatch.setattr(writing, "MADE_UP_BYTES", max(log.stat().st_size for log in logs))
     result = otoscope("report", "--results-dir", results)
     assert "sample pages of 1 runs" in result.stdout
     assert "no sample page yet of 1 runs" in result.stderr

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.qwen_audio.config import QwenAudioConfig
+from models.qwen_audio.config import AudioConfig, QwenAudioConfig
 from models.qwen_audio.front_end import clip_lengths
 from models.qwen_audio.prompt import PreparedPrompt
 from models.qwen_audio.tiny import TINY_CONFIG, write_checkpoint
@@ -31,6 +31,25 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def released_config() -> QwenAudioConfig:
+    """What the released config.json says."""
+    return QwenAudioConfig(
+        audio=AudioConfig(
+            n_mels=80,
+            n_ctx=1500,
+            n_state=1280,
+            n_head=20,
+            n_layer=32,
+            output_dim=4096,
+            audio_start_id=155163,
+        ),
+        seq_length=2048,
+        vocab_size=155947,
+        layer_norm_epsilon=1e-5,
+    )
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,6 @@ TASKS_OF = {
     **{"emotions": ("meld",), "vocal": ("vocalsound",), "scenes": ("cochlscene", "tut2017")},
     **{"sounds": ("clotho", "clothoaqa"), "notes": ("nsynth",)},
 }
-LABELLED = ("meld", "vocalsound", "cochlscene", "tut2017", "nsynth")
 
 
 @pytest.mark.parametrize("kind", EACH_KIND)

@@ -11,7 +11,7 @@ import pytest
 
 from evaluate.metrics import create_metric
 from evaluate.metrics.base import Judged, MetricSettings
-from evaluate.page_data import ensure_page_data
+from evaluate.report.sample_page.data import ensure_page_data
 from evaluate.report.sample_page.page import write_sample_page
 from evaluate.report.sample_page.server import ViewerServer
 from evaluate.report.sample_page.static import write_static_page
@@ -156,7 +156,7 @@ def test_samples_are_filtered_by_state_and_group(show: Show, write_run: Write) -
 def test_search_finds_ids_and_texts_of_all_chunks(
     show: Show, write_run: Write, monkeypatch: pytest.MonkeyPatch, wait_until: Wait
 ) -> None:
-    monkeypatch.setattr("evaluate.page_data.CHUNK_SAMPLES", 2)
+    monkeypatch.setattr("evaluate.report.sample_page.data.CHUNK_SAMPLES", 2)
     page = show(write_run(*FIVE, scores=scores(wer=WER)))
     page.fill("#search", "Kettle")
     wait_until("document.querySelector('#progress').textContent.includes('100 %')")
@@ -170,7 +170,7 @@ def test_search_finds_ids_and_texts_of_all_chunks(
 def test_a_search_can_be_stopped(
     show: Show, write_run: Write, monkeypatch: pytest.MonkeyPatch, wait_until: Wait
 ) -> None:
-    monkeypatch.setattr("evaluate.page_data.CHUNK_SAMPLES", 1)
+    monkeypatch.setattr("evaluate.report.sample_page.data.CHUNK_SAMPLES", 1)
     page = show(write_run(*FIVE, scores=scores(wer=WER)))
     held: list[Any] = []
     page.route("**/page/0003.js*", lambda route: held.append(route))  # answered only when it is too late

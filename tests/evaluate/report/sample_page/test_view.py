@@ -17,8 +17,8 @@ import pytest
 import soundfile
 
 from evaluate.errors import AudioDecodeError, RunDamagedError
-from evaluate.page_data import ensure_page_data, is_made_from, made_from, page_folder, read_sample
 from evaluate.report.sample_page.clips import clip_refs, open_clip
+from evaluate.report.sample_page.data import ensure_page_data, is_made_from, made_from, page_folder, read_sample
 from evaluate.report.sample_page.page import sample_page, write_sample_page
 from evaluate.report.sample_page.server import ViewerServer, serve
 from evaluate.results import RunDirectory
@@ -277,7 +277,7 @@ def test_a_page_is_written_from_scores_alone(write_run: Write, tmp_path: Path, m
     def not_read(*_: object) -> None:
         raise AssertionError("the log was read")
 
-    monkeypatch.setattr("evaluate.page_data.index_log", not_read)
+    monkeypatch.setattr("evaluate.report.sample_page.data.index_log", not_read)
     page = write_sample_page(run, tmp_path / "second").read_text()
     assert "PARTIAL: 1 of 9 official samples are here" in page
     assert "LIMITED to the first 3 samples" in page

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from evaluate.page_data import (
+from evaluate.report.sample_page.data import (
     ensure_page_data,
     is_made_from,
     made_from,
@@ -136,7 +136,7 @@ def test_what_breaks_off_leaves_the_old_data_whole(tmp_path: Path, monkeypatch: 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("evaluate.page_data.write_script", full)
+    monkeypatch.setattr("evaluate.report.sample_page.data.write_script", full)
     with pytest.raises(OSError, match="No space left"):
         write_page_data(run, folder)
     assert index_of(folder)["ids"] == ["a"]

@@ -64,13 +64,14 @@ class Columns:
 
         Names of metrics and groups are values there.
         """
-        yield _json(about)[:-1] + b',"ids":['
+        yield json_bytes(about)[:-1] + b',"ids":['
         yield from self.ids.json_pieces()
-        yield b'],"states":' + _json(self.states.decode()) + b',"metrics":' + _json(list(self.values)) + b',"values":['
+        yield b'],"states":' + json_bytes(self.states.decode())
+        yield b',"metrics":' + json_bytes(list(self.values)) + b',"values":['
         yield from _listed(map(_numbers, self.values.values()))
         for name, column in (("seconds", self.seconds), ("truncated", self.truncated), ("changed", self.changed)):
             yield b"]," if name == "seconds" else b","
-            yield _json(name) + b":"
+            yield json_bytes(name) + b":"
             yield from _numbers(column)
         yield b',"starts":['
         yield from self.starts.json_pieces()
@@ -87,7 +88,7 @@ class _Texts:
     written: bytearray = field(default_factory=bytearray)
 
     def add(self, text: str) -> None:
-        self.written += (b"," if self.written else b"") + _json(text)
+        self.written += (b"," if self.written else b"") + json_bytes(text)
 
     def json_pieces(self) -> Iterator[bytes]:
         """Yield the inside of the list."""
@@ -108,12 +109,13 @@ class _Labels:
 
     def json_pieces(self, kind: str) -> Iterator[bytes]:
         """Yield an object with the kind, its labels, and each sample's."""
-        yield _json({"kind": kind, "labels": list(self.numbers)})[:-1] + b',"of":'
+        yield json_bytes({"kind": kind, "labels": list(self.numbers)})[:-1] + b',"of":'
         yield from _numbers(self.of)
         yield b"}"
 
 
-def _json(value: Any) -> bytes:
+def json_bytes(value: Any) -> bytes:
+    """Return a value as short JSON; NaN stays, which a script reads too."""
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     except UnicodeEncodeError:  # a lone surrogate has no UTF-8 form
@@ -133,7 +135,7 @@ def _numbers(column: "array[float] | array[int]") -> Iterator[bytes]:
     yield b"["
     for start in range(0, len(column), _NUMBERS_AT_ONCE):
         part = [None if math.isnan(value) else value for value in column[start : start + _NUMBERS_AT_ONCE]]
-        yield (b"," if start else b"") + _json(part)[1:-1]
+        yield (b"," if start else b"") + json_bytes(part)[1:-1]
     yield b"]"
 
 

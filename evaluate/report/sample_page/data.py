@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from evaluate.digests import digest
-from evaluate.folders import home_or_cache
-from evaluate.page_columns import Columns, groups_of
+from evaluate.folders import home_or_cache, place_of_run
 from evaluate.prediction_log import NOT_A_RECORD, index_log, records_at
+from evaluate.report.sample_page.columns import Columns, groups_of, json_bytes
 from evaluate.results import RunDirectory
 
 SCHEMA = 1
@@ -64,7 +64,7 @@ def has_page_data(run: RunDirectory) -> bool:
 
 def page_folder(run: RunDirectory) -> Path:
     """Return the folder of a run's page data, one for each place that a run is at."""
-    return home_or_cache("OTOSCOPE_PAGES", "pages") / digest(str(run.path.resolve()))[:32]
+    return place_of_run(home_or_cache("OTOSCOPE_PAGES", "pages"), run.path)
 
 
 def made_from(run: RunDirectory) -> dict[str, Any]:
@@ -155,15 +155,9 @@ def _chunk_name(number: int) -> str:
 
 
 def write_script(path: Path, function: str, *values: Any) -> None:
-    """Write a script that hands values to the page; JSON, but for NaN, which a script reads too."""
-    for escaped in (False, True):
-        texts = (json.dumps(value, ensure_ascii=escaped, separators=(",", ":")) for value in values)
-        script = f"otoscope.{function}({','.join(texts)});\n".replace("<", "\\u003c")  # in JSON `<` is in strings only
-        try:
-            path.write_bytes(script.encode())
-        except UnicodeEncodeError:  # a lone surrogate has no UTF-8 form
-            continue
-        return
+    """Write a script that hands values to the page."""
+    told = b",".join(map(json_bytes, values)).replace(b"<", b"\\u003c")  # in JSON `<` is in strings only
+    path.write_bytes(f"otoscope.{function}(".encode() + told + b");\n")
 
 
 def _samples(run: RunDirectory, offsets: Iterable[int]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
