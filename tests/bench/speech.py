@@ -132,7 +132,8 @@ class Clips:
         self.references = [sample.references[0] for sample in selection.samples]
         self.minutes = sum(waveform.size for waveform in self.waveforms) / 16_000 / 60
         planner = BatchPlanner(
-            [(number, waveform.size / 16_000) for number, waveform in enumerate(self.waveforms)],
+            range(len(self.waveforms)),
+            seconds=lambda number: self.waveforms[number].size / 16_000,
             max_batch_seconds=MAX_BATCH_SECONDS,
             padded_seconds=run.model.padded_seconds,
         )
