@@ -1,18 +1,22 @@
 """Tables in the terminal: scores after a run, names of tasks, models and metrics. Numbers are rounded only here."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from evaluate.lines import one_line
+from evaluate.types import SAMPLE_SPLIT
+
+Item = TypeVar("Item")
 
 SMALL = 10.0
 MAX_SHOWN = 200  # characters of an answer
 NUM_SHOWN = 10  # answers that differ
 MIN_WIDTH = 110  # where the output is no terminal, rich assumes 80 columns and wraps
+SAMPLES_APART = "clips that come with Otoscope, no benchmark figures"  # title of their table beside another
 
 
 def format_value(value: float | None, *, is_rate: bool) -> str:
@@ -72,8 +76,27 @@ def print_table(
     console.print(table)
 
 
+def samples_apart(items: Iterable[Item], split_of: Callable[[Item], str | None]) -> list[list[Item]]:
+    """Return what may share a table: items of corpora, then those of the clips that come with the project."""
+    groups: tuple[list[Item], list[Item]] = ([], [])
+    for item in items:
+        groups[split_of(item) == SAMPLE_SPLIT].append(item)
+    return [group for group in groups if group]
+
+
 def print_scores(documents: Sequence[dict[str, Any]]) -> None:
     """Print what came out of a run: every metric of every split with its interval, its counts and what is missing."""
+    title = str(documents[0]["model"] or documents[0]["predictions"])
+    for group in samples_apart(documents, lambda one: one["split"]):
+        _print_score_table(title, group)
+        title += f": {SAMPLES_APART}"
+    for note in dict.fromkeys(note for document in documents for note in _notes(document)):
+        print_note(note)
+    for document in documents:
+        _print_categories(document)
+
+
+def _print_score_table(title: str, documents: Sequence[dict[str, Any]]) -> None:
     rows = []
     for document in documents:
         for name, score in document["metrics"].items():
@@ -94,13 +117,8 @@ def print_scores(documents: Sequence[dict[str, Any]]) -> None:
             )
     columns = ["task", "metric", "value", "95 % interval", "S/D/I", "samples", "unparsed", "failed"]
     shown = [number for number in range(len(columns)) if any(row[number] for row in rows)]
-    title = str(documents[0]["model"] or documents[0]["predictions"])
     rows = [[row[number] for number in shown] for row in rows]
     print_table(title, [columns[number] for number in shown], rows, numeric=columns[2:])
-    for note in dict.fromkeys(note for document in documents for note in _notes(document)):
-        print_note(note)
-    for document in documents:
-        _print_categories(document)
 
 
 def _print_categories(document: dict[str, Any]) -> None:

@@ -48,7 +48,7 @@ def status_command(name: str | None, data_dir: Path, tasks_dir: Path | None, as_
 
 
 @data_group.command("fetch")
-@click.argument("name")
+@click.argument("name", required=False)
 @options.DATA_DIR
 @click.option("--keep-archives", is_flag=True, help="Leave archives in downloads/ when they are unpacked.")
 @click.option("--corenlp-jar", type=click.Path(path_type=Path), help="stanford-corenlp-3.6.0.jar (spice).")
@@ -59,7 +59,7 @@ def status_command(name: str | None, data_dir: Path, tasks_dir: Path | None, as_
     "--to", "folder", type=click.Path(path_type=Path), help="Folder to make (spice); default: where it is looked for."
 )
 def fetch_command(
-    name: str,
+    name: str | None,
     data_dir: Path,
     keep_archives: bool,
     corenlp_jar: Path | None,
@@ -79,6 +79,10 @@ def fetch_command(
       otoscope data fetch spice --corenlp-zip stanford-corenlp-full-2015-12-09.zip
       otoscope data fetch spice --download
     """
+    if name is None:  # all of them would be hundreds of gigabytes that nobody asked for
+        raise RequestError(
+            "no corpus named; otoscope data fetch NAME[:SPLIT] gets one, otoscope data status lists them"
+        )
     from evaluate.captions.fetch import CoreNlpSource, fetch_spice
     from evaluate.data.fetch import fetch_corpus
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from evaluate.commands import options
-from evaluate.commands.shared import notice, print_json, written_lines
+from evaluate.commands.shared import notice, print_json, run_folder, written_lines
 from evaluate.errors import RequestError
 
 EXPORTS = ("model-index", "open-asr", "lm-eval")  # named here: what writes them is imported only where it is asked for
@@ -75,8 +75,11 @@ def report_command(
     help="Where to listen; 0: where there is room.",
 )
 @click.option("--open/--no-open", "opens", default=False, show_default=True, help="Open the page in a browser.")
-def view_command(run_dir: Path, folder: Path | None, port: int, opens: bool) -> None:
-    """Show the samples of a run, its folder, in a browser: audio, texts, differences and scores.
+@options.RESULTS_DIR
+def view_command(run_dir: Path, folder: Path | None, port: int, opens: bool, results_dir: Path) -> None:
+    """Show the samples of a run in a browser: audio, texts, differences and scores.
+
+    RUN is its folder; what stands behind runs/ in the results folder is enough.
 
     The page is served on this machine only, at the address that is printed, until Ctrl-C. With --static it becomes a
     folder with everything in it, audio too, that opens by double click and can be given to others.
@@ -88,7 +91,7 @@ def view_command(run_dir: Path, folder: Path | None, port: int, opens: bool) -> 
     """
     from evaluate.report.sample_page.page import require_run
 
-    run = require_run(run_dir)
+    run = require_run(run_folder(run_dir, results_dir))
     if folder is None:
         from evaluate.report.sample_page.server import serve
 
@@ -113,9 +116,12 @@ def view_command(run_dir: Path, folder: Path | None, port: int, opens: bool) -> 
     type=click.Path(path_type=Path, dir_okay=False),
     help="Also write a page: the samples that changed, side by side with their differences and audio.",
 )
+@options.RESULTS_DIR
 @options.JSON
-def compare_command(first: Path, second: Path, seed: int, page: Path | None, as_json: bool) -> None:
-    """Compare two runs (their folders) on the same samples: paired difference, interval, p-value, changed samples.
+def compare_command(first: Path, second: Path, seed: int, page: Path | None, results_dir: Path, as_json: bool) -> None:
+    """Compare two runs on the same samples: paired difference, interval, p-value, changed samples.
+
+    A run is named by its folder; what stands behind runs/ in the results folder is enough.
 
     \b
     Example:
@@ -125,6 +131,7 @@ def compare_command(first: Path, second: Path, seed: int, page: Path | None, as_
     from evaluate.report.compare_page import MAX_CHANGED, comparison_page
     from evaluate.tables import print_comparison
 
+    first, second = (run_folder(run, results_dir) for run in (first, second))
     comparison = compare_runs(first, second, seed=seed, num_changed=MAX_CHANGED if page else NUM_CHANGED)
     if page:
         page.parent.mkdir(parents=True, exist_ok=True)

@@ -36,6 +36,12 @@ def notice_all(lines: Iterable[str]) -> None:
         notice(line)
 
 
+def run_folder(run: Path, results_dir: Path) -> Path:
+    """Return the folder that a RUN argument names: itself, or that of this name among the runs of a results folder."""
+    inside = results_dir / "runs" / run
+    return inside if not run.exists() and inside.is_dir() else run
+
+
 def print_json(document: Any) -> None:
     """Print the one document that `--json` promises."""
     click.echo(json.dumps(document, indent=2))

@@ -138,10 +138,14 @@ def _tables_for_programs(
     documents: Sequence[Mapping[str, Any]], published: Sequence[PublishedScore], probes: Sequence[Mapping[str, Any]]
 ) -> dict[str, str]:
     """Return the CSV, that of clips that come with the project by itself where there are other runs too."""
-    real, sample = ([one for one in documents if (one["split"] == SAMPLE_SPLIT) == wanted] for wanted in (False, True))
-    if not real or not sample:
-        return {"leaderboard.csv": to_csv(documents, published, probes)}
-    return {"leaderboard.csv": to_csv(real, published, probes), "leaderboard-sample.csv": to_csv(sample, [])}
+    real, sample = (
+        [[one for one in some if (one["split"] == SAMPLE_SPLIT) == wanted] for some in (documents, probes)]
+        for wanted in (False, True)
+    )
+    if not any(real):
+        return {"leaderboard.csv": to_csv(sample[0], [], sample[1])}
+    tables = {"leaderboard.csv": to_csv(real[0], published, real[1])}
+    return tables | ({"leaderboard-sample.csv": to_csv(sample[0], [], sample[1])} if any(sample) else {})
 
 
 def _address(page: Path, out: Path) -> str:

@@ -44,14 +44,3 @@ def test_no_number_of_seconds_is_no_batch(otoscope: Command, command: str) -> No
     result = otoscope(command, "--task", "librispeech", "--model", "nano", "--max-batch-seconds", "nan")
     assert result.status == 2
     assert "found nan, expected a number above 0" in result.stderr
-
-
-@pytest.mark.parametrize(
-    "command", ["eval", "check-batching", "score", "tasks", "models", "metrics", "report", "compare", "regression"]
-)
-def test_every_command_helps_with_an_example(otoscope: Command, command: str) -> None:
-    result = otoscope(command, "--help")
-    assert result.status == 0
-    assert f"\n    otoscope {command}" in result.stdout.split("Example")[1]  # on a line of its own
-    assert "\\b" not in result.stdout
-    assert "--json" in result.stdout

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -89,13 +90,16 @@ def start(folder: Path) -> Iterator[Start]:
         }
         command = [sys.executable, "-m", "evaluate", *arguments]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        running.append(subprocess.Popen(command, cwd=folder, env=environment, text=True, **pipes))  # type: ignore[call-overload]
+        hear_interrupts = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # see tests/test_kill_and_resume.py
+        running.append(
+            subprocess.Popen(command, cwd=folder, env=environment, text=True, preexec_fn=hear_interrupts, **pipes)  # type: ignore[call-overload]
+        )
         return running[-1]
 
     yield run
     for process in running:
-        process.kill()
-        process.wait()
+        with process:  # closes the pipes of one that a test has not read to the end
+            process.kill()
 
 
 def evaluation(how: str) -> list[str]:

@@ -9,20 +9,20 @@ from evaluate.report.leaderboard.wording import (
     LEGEND,
     PROBE_COLUMNS,
     PROBE_LEGEND,
-    PROBE_TITLE,
     SAMPLE_TITLE,
     TITLE,
     column_title,
     format_bounds,
     probe_numbers,
+    probe_title,
 )
 from evaluate.report.markdown import escape, table_row
-from evaluate.tables import format_number
+from evaluate.tables import format_number, samples_apart
 
 
 def to_markdown(boards: Sequence[Board], probes: Sequence[ProbeLine] = ()) -> str:
     """Return all boards, and the probes, as one Markdown document."""
-    sections = [*map(_section, boards), *([_probes(probes)] if probes else [])]
+    sections = [*map(_section, boards), *map(_probes, samples_apart(probes, lambda line: line.column.split))]
     return "\n\n".join([f"# {TITLE}", LEGEND, *sections]) + "\n"
 
 
@@ -32,7 +32,7 @@ def _probes(lines: Sequence[ProbeLine]) -> str:
         for line in lines
     ]
     head = [table_row(PROBE_COLUMNS), table_row(["---", "---", "---", "---:", "---:", "---:", "---"])]
-    return "\n".join([f"## {PROBE_TITLE}", "", PROBE_LEGEND, "", *head, *rows])
+    return "\n".join([f"## {probe_title(lines)}", "", PROBE_LEGEND, "", *head, *rows])
 
 
 def _section(board: Board) -> str:

@@ -13,14 +13,14 @@ from evaluate.report.leaderboard.wording import (
     LEGEND,
     PROBE_COLUMNS,
     PROBE_LEGEND,
-    PROBE_TITLE,
     SAMPLE_TITLE,
     TITLE,
     column_title,
     format_bounds,
     probe_numbers,
+    probe_title,
 )
-from evaluate.tables import format_number
+from evaluate.tables import format_number, samples_apart
 
 
 def to_html(
@@ -44,17 +44,11 @@ def to_html(
         legend=LEGEND,
         sample_title=SAMPLE_TITLE,
         boards=[_board(board, number, pages) for number, board in enumerate(boards)],
-        probe_title=PROBE_TITLE,
         probe_legend=PROBE_LEGEND,
         probe_columns=PROBE_COLUMNS,
-        probes=[
-            {
-                "cells": (line.name, column_title(line.column), line.probe),
-                "numbers": probe_numbers(line),
-                "verdict": line.verdict,
-                "page": pages.get(line.probed.run_dir, ""),
-            }
-            for line in probes
+        probe_tables=[
+            {"title": probe_title(lines), "rows": [_probe(line, pages) for line in lines]}
+            for lines in samples_apart(probes, lambda line: line.column.split)
         ],
         charts=[(chart.caption, base64.b64encode(_svg(chart).read_bytes()).decode()) for chart in charts],
     )
@@ -62,6 +56,15 @@ def to_html(
 
 def _svg(chart: Chart) -> Path:
     return next(path for path in chart.files if path.suffix == ".svg")
+
+
+def _probe(line: ProbeLine, pages: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "cells": (line.name, column_title(line.column), line.probe),
+        "numbers": probe_numbers(line),
+        "verdict": line.verdict,
+        "page": pages.get(line.probed.run_dir, ""),
+    }
 
 
 def _board(board: Board, number: int, pages: Mapping[str, str]) -> dict[str, Any]:

@@ -1,8 +1,11 @@
 """What every format of the leaderboard says in the same words."""
 
+from collections.abc import Sequence
+
 from evaluate.report.leaderboard.board import Cell, Column
 from evaluate.report.leaderboard.probes import ProbeLine
 from evaluate.tables import format_difference, format_number
+from evaluate.types import SAMPLE_SPLIT
 
 TITLE = "Leaderboard"
 SAMPLE_TITLE = "Clips that come with the project: they show that a model runs, and rank nothing"
@@ -12,7 +15,6 @@ LEGEND = (
     "Runs stand in the order of their mean win rate. Published figures stand in italics, scored by their own authors' "
     "rules (see the protocol named), and take no part in the ranking."
 )
-PROBE_TITLE = "Probes: does the model listen?"
 PROBE_LEGEND = (
     "The same samples with their audio replaced, by silence or by another sample's. A gap is how much better the score "
     "is with the audio; a model is not shown to listen where the two intervals leave open whether there is one."
@@ -24,6 +26,12 @@ def column_title(column: Column) -> str:
     """Return the name of a column in one line."""
     qualifier = f" ({column.qualifier})" if column.qualifier else ""
     return f"{column.task}:{column.split}{qualifier} {column.metric} {column.arrow}"
+
+
+def probe_title(lines: Sequence[ProbeLine]) -> str:
+    """Return the title of a table of probes, all of corpora or all of clips that come with the project."""
+    of_samples = lines[0].column.split == SAMPLE_SPLIT
+    return f"Probes{' on clips that come with the project' if of_samples else ''}: does the model listen?"
 
 
 def probe_numbers(line: ProbeLine) -> tuple[str, str, str]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from evaluate.regression import Check
 from evaluate.report.markdown import escape, table_row
 from evaluate.report.regression.table import CHECK_COLUMNS, NUM_NAMES, check_cells, check_notes, check_verdict
+from evaluate.tables import SAMPLES_APART, samples_apart
 
 MAX_CHARACTERS = 60_000  # a comment on GitHub holds 65,536, a job's summary 1 MiB
 FEW = 10  # scores that passed are folded away where there are more
@@ -29,10 +30,10 @@ def summarize_checks(checks: Sequence[Check]) -> str:
     parts = [f"## Regression check {check_verdict(checks)}"]
     used = 0
     if failed:
-        rows, used = _table(failed, MAX_CHARACTERS)
+        rows, used = _tables(failed, MAX_CHARACTERS)
         parts.append(rows)
     if passed:
-        rows, _ = _table(passed, MAX_CHARACTERS - used)
+        rows, _ = _tables(passed, MAX_CHARACTERS - used)
         is_long = len(passed) > FEW
         parts.append(f"<details><summary>{len(passed)} passed</summary>\n\n{rows}\n\n</details>" if is_long else rows)
     parts += [_shown(note) for note in check_notes(checks)]
@@ -45,6 +46,17 @@ def summarize_checks(checks: Sequence[Check]) -> str:
 
 def _is_unremarkable(check: Check) -> bool:
     return check.outcome == "passed" and not check.note
+
+
+def _tables(checks: Sequence[Check], room: int) -> tuple[str, int]:
+    """Return tables of at most `room` characters, clips that come with the project apart, and how many they have."""
+    tables: list[str] = []
+    used = 0
+    for group in samples_apart(checks, lambda check: check.split):
+        table, length = _table(group, room - used)
+        tables += [*([f"{SAMPLES_APART}:"] if tables else []), table]
+        used += length
+    return "\n\n".join(tables), used
 
 
 def _table(checks: Sequence[Check], room: int) -> tuple[str, int]:

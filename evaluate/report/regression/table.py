@@ -5,7 +5,16 @@ from collections.abc import Iterator, Sequence
 
 from evaluate.lines import one_line, some_of
 from evaluate.regression import Check
-from evaluate.tables import format_amount, format_difference, format_interval, format_value, print_note, print_table
+from evaluate.tables import (
+    SAMPLES_APART,
+    format_amount,
+    format_difference,
+    format_interval,
+    format_value,
+    print_note,
+    print_table,
+    samples_apart,
+)
 
 MAX_NEW = 10  # runs that are named where a baseline lacks them
 CHECK_COLUMNS = ("task", "model", "metric", "baseline", "found", "difference (95 % interval)", "allowed", "outcome")
@@ -14,8 +23,11 @@ NUM_NAMES = 3  # the first columns, which hold names; the last holds words, thos
 
 def print_checks(checks: Sequence[Check]) -> None:
     """Print the outcome of a regression check."""
-    rows = [check_cells(check) for check in checks if check.outcome != "new"]
-    print_table("Regression check", CHECK_COLUMNS, rows, numeric=CHECK_COLUMNS[NUM_NAMES:-1])
+    compared = [check for check in checks if check.outcome != "new"]
+    title = "Regression check"
+    for group in samples_apart(compared, lambda check: check.split) or [[]]:
+        print_table(title, CHECK_COLUMNS, [check_cells(check) for check in group], numeric=CHECK_COLUMNS[NUM_NAMES:-1])
+        title += f": {SAMPLES_APART}"
     for note in (*check_notes(checks), check_verdict(checks)):
         print_note(note)
 
