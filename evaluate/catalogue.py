@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from evaluate.data.sources import read_sources
 from evaluate.errors import RequestError
 from evaluate.judging.rubric import DEFAULT_RUBRIC
 from evaluate.metrics import registry as metrics
 from evaluate.model import ModelAdapter
 from evaluate.normalizers import registry as normalizers
-from evaluate.sources import read_sources
 from evaluate.task import Task
 from evaluate.types import SAMPLE_SPLIT
 

@@ -203,7 +203,7 @@ class CorpusTask(Task):
         )
 
     def _how_to_get(self, split: str) -> str:
-        from evaluate.sources import read_sources
+        from evaluate.data.sources import read_sources
 
         known = read_sources().get(self.name)
         return known.how_to_get(split) if known else f"it comes from {self.source}" if self.source else "get it"

@@ -87,7 +87,7 @@ def test_a_task_is_added_in_under_25_lines() -> None:
 
 
 def test_every_task_and_model_family_stands_in_the_readme() -> None:
-    from evaluate.sources import read_sources
+    from evaluate.data.sources import read_sources
     from models import FAMILIES, SHORT_NAMES
     from tasks import BUILTIN
 

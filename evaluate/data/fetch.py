@@ -9,11 +9,11 @@ from pathlib import Path
 
 from evaluate.data.archives import is_archive
 from evaluate.data.placing import TREE, lay_out, merge
+from evaluate.data.sources import Archive, RemoteFile, Source, read_sources
 from evaluate.data.survey import is_whole
 from evaluate.download import byte_bar, download, published_files, remote_size, require_space
 from evaluate.errors import ArchiveError, CorpusAbsentError, CorpusError, MachineError, RequestError, RunLockedError
 from evaluate.registry import unknown_name
-from evaluate.sources import Archive, RemoteFile, Source, read_sources
 from evaluate.task import Task
 from evaluate.types import Notice
 from tasks import find_task_class, parse_task_spec, task_registry

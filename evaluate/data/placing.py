@@ -7,8 +7,8 @@ from pathlib import Path
 
 from evaluate.data.archives import is_archive, unpack
 from evaluate.data.members import Advance
+from evaluate.data.sources import Archive
 from evaluate.errors import ArchiveError, RequestError
-from evaluate.sources import Archive
 
 # An archive of audio hardly shrinks; one that unpacks to more than this is none, or meant to fill the disk.
 MAX_GROWTH = 40

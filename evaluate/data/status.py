@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from evaluate.data.sources import Source, read_sources
 from evaluate.data.survey import Finding, survey
-from evaluate.sources import Source, read_sources
 
 Row = dict[str, Any]
 

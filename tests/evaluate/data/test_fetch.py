@@ -16,11 +16,10 @@ import pytest
 import yaml
 from filelock import FileLock
 
-from evaluate import sources
-from evaluate.data import archives, members
+from evaluate.data import archives, members, sources
 from evaluate.data.fetch import fetch_corpus
+from evaluate.data.sources import read_sources
 from evaluate.errors import RequestError
-from evaluate.sources import read_sources
 from evaluate.testing import write_tone
 from tasks import registry
 from tasks.aishell1 import Aishell1
