@@ -160,13 +160,14 @@ class Handler(BaseHTTPRequestHandler):
             self.server.under_way += 1
             self.server.most_under_way = max(self.server.most_under_way, self.server.under_way)
         try:
-            self.send((self.server.react_to_trial if asked.is_trial else self.server.react)(asked))
+            reaction = (self.server.react_to_trial if asked.is_trial else self.server.react)(asked)
+            time.sleep(reaction.delay_s)
         finally:
             with self.server.lock:
-                self.server.under_way -= 1
+                self.server.under_way -= 1  # before it is answered: whoever has the answer may ask again at once
+        self.send(reaction)
 
     def send(self, reaction: Reaction) -> None:
-        time.sleep(reaction.delay_s)
         if reaction.fault in ("close", "reset"):
             if reaction.fault == "reset":
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
