@@ -16,6 +16,7 @@ from torch import Tensor
 
 from evaluate.errors import ModelLoadError
 from models.checkpoint import check_dtype
+from models.onednn import speed_up_linear_layers
 from models.qwen_audio.config import QwenAudioConfig
 from models.qwen_audio.model import QwenAudioModel
 
@@ -55,6 +56,8 @@ def load_checkpoint(folder: Path, *, dtype: torch.dtype, device: str = "cpu") ->
     model.load_state_dict(state, assign=True, strict=not config.tie_word_embeddings)
     if config.tie_word_embeddings:
         model.lm_head.weight = model.transformer.wte.weight
+    if device == "cpu" and dtype == torch.float32:
+        speed_up_linear_layers(model)
     return model
 
 
