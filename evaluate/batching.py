@@ -32,7 +32,8 @@ class BatchPlanner(Generic[Item]):
         max_batch_seconds: float,
         padded_seconds: Callable[[float], float],
     ) -> None:
-        self._queue = deque(sorted(items, key=lambda item: (-padded_seconds(seconds(item)), -seconds(item))))
+        by_length = sorted(items, key=lambda item: -seconds(item))
+        self._queue = deque(sorted(by_length, key=lambda item: -padded_seconds(seconds(item))))
         self._seconds = seconds
         self._padded_seconds = padded_seconds
         self._budget = max_batch_seconds

@@ -16,7 +16,7 @@ from evaluate.engines import LocalEngine
 from evaluate.errors import RequestError
 from evaluate.evaluation import Evaluation, EvaluationSettings
 from evaluate.model import ModelAdapter
-from evaluate.prediction_log import index_log, read_predictions
+from evaluate.prediction_log import index_log, read_all
 from evaluate.results import RunDirectory, read_json
 from evaluate.runner import RunnerSettings
 from evaluate.selection import Selection
@@ -65,8 +65,7 @@ def check_batching(
 
 def _read(document: dict[str, Any]) -> _Pass:
     run = RunDirectory(Path(document["run_dir"]))
-    index = index_log(run.predictions)
-    predictions = {one.id: one for one in read_predictions(run.predictions, index, index.offsets)}
+    predictions = {one.id: one for one in read_all(run.predictions, index_log(run.predictions))}
     return _Pass(document, predictions, read_json(run.run_json)["sessions"][-1]["largest_batch"])
 
 

@@ -289,7 +289,7 @@ class CorpusTask(Task):
         for row in rows:
             if spoken and row.language not in ("", spoken):
                 raise ManifestError(
-                    f"{row.where}: sample {row.id!r}: language is {row.language!r}, but it would be scored by the "
+                    f"{row.place}: sample {row.id!r}: language is {row.language!r}, but it would be scored by the "
                     f"task's, {spoken!r}; make it a task of its own"
                 )
 
@@ -329,7 +329,7 @@ class CorpusTask(Task):
         choice = match_choice(reference, choices, self.aliases)
         if choice is None:
             raise ManifestError(
-                f"{row.where}: sample {row.id!r}: reference {reference!r} is none of the choices: {', '.join(choices)}"
+                f"{row.place}: sample {row.id!r}: reference {reference!r} is none of the choices: {', '.join(choices)}"
             )
         return choice
 
@@ -356,7 +356,7 @@ def _shipped_splits(shipped: CorpusTask) -> tuple[str, ...]:
 def _refuse_doubled(rows: list[Row]) -> None:
     seen: dict[str, str] = {}
     for row in rows:
-        refuse_doubled(seen, row.id, row.where)
+        refuse_doubled(seen, row.id, row.place)
 
 
 def _archives_hint(folder: Path) -> str:

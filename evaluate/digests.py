@@ -3,15 +3,13 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any
 
 from evaluate.types import Sample
 
-_ITEMS_AT_ONCE = 1000
 _BLOCK_BYTES = 4096
 # Of each file of a checkpoint so many blocks: a change to any one layer shows, and gigabytes need not be read through.
 _CHECKPOINT_BLOCKS = 1024
@@ -23,18 +21,6 @@ def digest(value: Any) -> str:
     """Return a hash of a JSON-ready value, the same on every machine."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def digest_of_items(items: Mapping[str, Any]) -> str:
-    """Return the `digest` of a mapping, without a text of the whole in memory."""
-    running = hashlib.sha256(b"{")
-    names = iter(sorted(items))
-    between = b""
-    while part := {name: items[name] for name in islice(names, _ITEMS_AT_ONCE)}:
-        running.update(between + json.dumps(part, separators=(",", ":"), default=str)[1:-1].encode())
-        between = b","
-    running.update(b"}")
-    return running.hexdigest()
 
 
 def corpus_fingerprint(samples: Sequence[Sample]) -> str:

@@ -4,7 +4,7 @@ The model is loaded once, and only if a sample is left to evaluate.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
@@ -242,13 +242,13 @@ class Evaluation:
                 f"{title}: {len(index.damaged)} lines of the log are damaged; they are kept in predictions.damaged, "
                 "their samples run again"
             )
-        rest = self._left(index, selection.samples)
+        is_there = index.offsets.find(sample.id for sample in selection.samples) >= 0
+        rest = self._left(index, selection.samples, is_there)
         self._notice_done(selection, num_left=len(rest))
-        if strangers := index.offsets.keys() - {sample.id for sample in selection.samples}:
-            self._notice(f"{title}: the log holds {len(strangers)} ids that are not in the corpus; they are not scored")
+        if num_strangers := len(index.offsets) - int(is_there.sum()):
+            self._notice(f"{title}: the log holds {num_strangers} ids that are not in the corpus; they are not scored")
         report = RunnerReport()
         if rest:
-            del index  # not held beside what the run needs
             left = replace(selection, samples=tuple(rest))
             report = self._run_samples(run, record, left, asked=selection.samples)
             index = index_log(run.predictions)
@@ -261,9 +261,9 @@ class Evaluation:
         if num_left < total:
             self._notice(f"{selection.title}: {total - num_left} of {total} are in the log already")
 
-    def _left(self, index: LogIndex, samples: Sequence[Sample]) -> list[Sample]:
+    def _left(self, index: LogIndex, samples: Sequence[Sample], is_there: Iterable[bool]) -> list[Sample]:
         retried = set() if self._settings.keep_failed else index.failed
-        return [sample for sample in samples if sample.id not in index.offsets or sample.id in retried]
+        return [one for one, there in zip(samples, is_there, strict=True) if not there or one.id in retried]
 
     def _run_samples(
         self, run: RunDirectory, record: dict[str, Any], rest: Selection, asked: Sequence[Sample]

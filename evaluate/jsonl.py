@@ -20,23 +20,41 @@ def read_jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     Raises:
         ManifestError: The file is missing or not UTF-8, or a line is no JSON object.
     """
+    return ((f"{path}:{number}", record) for number, _, record in read_jsonl_lines(path))
+
+
+def read_jsonl_lines(path: Path) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """Yield each line's number, from 1, where it begins, in bytes, and its object.
+
+    Raises:
+        ManifestError: As `read_jsonl`.
+    """
+    end = 0
     try:
         with path.open("rb") as file:
             for number, raw in enumerate(file, start=1):
-                where = f"{path}:{number}"
-                if not raw.strip():
-                    continue
-                try:
-                    record = json.loads(raw.removeprefix(BOM_UTF8).decode("utf-8", "surrogatepass"))
-                except UnicodeDecodeError as error:
-                    raise ManifestError(f"{where}: not UTF-8 ({error.reason}); save the file as UTF-8") from error
-                except (ValueError, RecursionError) as error:
-                    raise ManifestError(f"{where}: not valid JSON ({error}), expected one object per line") from error
-                if not isinstance(record, dict):
-                    raise ManifestError(f"{where}: found {type(record).__name__}, expected a JSON object")
-                yield where, record
+                start, end = end, end + len(raw)
+                if raw.strip():
+                    yield number, start, parse_line(f"{path}:{number}", raw)
     except OSError as error:
         raise ManifestError(f"{path}: cannot be read ({error.strerror}); expected a JSONL file") from error
+
+
+def parse_line(where: str, raw: bytes) -> dict[str, Any]:
+    """Return the object of a line.
+
+    Raises:
+        ManifestError: It is not UTF-8, or no JSON object.
+    """
+    try:
+        record = json.loads(raw.removeprefix(BOM_UTF8).decode("utf-8", "surrogatepass"))
+    except UnicodeDecodeError as error:
+        raise ManifestError(f"{where}: not UTF-8 ({error.reason}); save the file as UTF-8") from error
+    except (ValueError, RecursionError) as error:
+        raise ManifestError(f"{where}: not valid JSON ({error}), expected one object per line") from error
+    if not isinstance(record, dict):
+        raise ManifestError(f"{where}: found {type(record).__name__}, expected a JSON object")
+    return record
 
 
 def text_field(where: str, record: Mapping[str, Any], key: str, *, default: str | None = None) -> str:

@@ -25,7 +25,7 @@ from typing import Any
 from evaluate.errors import ManifestError
 from evaluate.jsonl import (
     groups_field,
-    read_jsonl,
+    read_jsonl_lines,
     references_field,
     refuse_doubled,
     seconds_field,
@@ -37,11 +37,17 @@ from evaluate.types import AudioRef, Turn, primary_subtag
 _AUDIO_SLOT = re.compile(r"^\s*(?:Audio \d+:\s*)?<\|audio_bos\|><\|AUDIO\|><\|audio_eos\|>")
 
 
+class _Found(tuple[AudioRef, ...]):
+    """Clips that were seen to be there: a look costs as much as a line."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One line of a manifest, checked; what the task adds (prompt, kind) is not in it yet."""
 
-    where: str  # "file:line", for messages
+    where: str  # "file:line", for messages, or the file alone where `line` is given
     id: str
     audio: tuple[AudioRef, ...]
     references: tuple[str, ...]
@@ -54,13 +60,17 @@ class Row:
     turns: tuple[Turn, ...] = ()  # of a conversation, before the question
     choices: tuple[str, ...] = ()  # that this question alone offers
     fields: Mapping[str, Any] = field(default_factory=dict)  # the line's other fields, as they came
-    # The clips that were seen to be there: a look costs as much as a line.
-    found: tuple[AudioRef, ...] | None = field(default=None, compare=False, repr=False)
+    line: int = 0  # from 1; a number takes less than a text, and there may be a million
+
+    @property
+    def place(self) -> str:
+        """Where it stands, "file:line", for messages."""
+        return f"{self.where}:{self.line}" if self.line else self.where
 
     @property
     def has_audio(self) -> bool:
         """Whether every file is there."""
-        return self.audio is self.found or all(is_there(ref.file) for ref in self.audio)
+        return isinstance(self.audio, _Found) or all(is_there(ref.file) for ref in self.audio)
 
 
 def read_manifest(
@@ -85,15 +95,15 @@ def read_manifest(
     """
     rows: list[Row] = []
     seen: dict[str, str] = {}
-    reading = _Reading((str(path.parent), str(data_dir)))
-    for where, record in read_jsonl(path):
+    reading = _Reading(str(path), (str(path.parent), str(data_dir)))
+    for number, _, record in read_jsonl_lines(path):
         field = next((field for field in reference_fields if record.get(field) is not None), None)
         if field is not None and "references" not in record:
             texts = as_texts(record[field])
             record["references"] = list(texts) or ([""] if multilabel else [])
-        row = _row(where, record, reading)
+        row = _row(number, record, reading)
         if not doubled:
-            refuse_doubled(seen, row.id, where)
+            refuse_doubled(seen, row.id, row.place)
         rows.append(row)
     if not rows:
         raise ManifestError(f"{path}: holds no lines, expected one JSON object per sample")
@@ -112,16 +122,17 @@ _NO_FIELDS: Mapping[str, Any] = MappingProxyType({})  # one for all lines: there
 class _Reading:
     """What the lines of a list share."""
 
+    path: str
     folders: tuple[str, ...]  # where audio is looked for
     known_groups: dict[Any, Mapping[str, str]] = field(default_factory=dict)
 
     def clips(
         self, paths: Sequence[str], start_s: float = 0.0, duration_s: float | None = None
-    ) -> tuple[tuple[AudioRef, ...], tuple[AudioRef, ...] | None]:
-        """Return a row's `audio`, each file in the first place where it is or else could be, and its `found`."""
+    ) -> tuple[AudioRef, ...]:
+        """Return a row's `audio`, each file in the first place where it is or else could be."""
         files = [self._find(path) for path in paths]
-        audio = tuple(AudioRef(file, start_s, duration_s) for file, _ in files)
-        return audio, audio if all(there for _, there in files) else None
+        audio = (AudioRef(file, start_s, duration_s) for file, _ in files)
+        return _Found(audio) if all(there for _, there in files) else tuple(audio)
 
     def _find(self, path: str) -> tuple[str, bool]:
         """Return where a file is, or could be, and whether it is there."""
@@ -138,12 +149,12 @@ class _Reading:
         return self.known_groups.setdefault(tuple(groups.items()), groups)
 
 
-def _row(where: str, record: dict[str, Any], reading: _Reading) -> Row:
+def _row(number: int, record: dict[str, Any], reading: _Reading) -> Row:
     if "gt" in record:
-        return _qwen_row(where, record, reading)
+        return _qwen_row(number, record, reading)
     if "query" in record and "references" not in record:
-        return _query_row(where, record, reading)
-    return _own_row(where, record, reading)
+        return _query_row(number, record, reading)
+    return _own_row(number, record, reading)
 
 
 def as_texts(value: Any) -> tuple[str, ...]:
@@ -152,17 +163,17 @@ def as_texts(value: Any) -> tuple[str, ...]:
     return tuple(one if isinstance(one, str) else json.dumps(one) for one in values)
 
 
-def _own_row(where: str, record: dict[str, Any], reading: _Reading) -> Row:
+def _own_row(number: int, record: dict[str, Any], reading: _Reading) -> Row:
+    where = f"{reading.path}:{number}"
     start_s = seconds_field(where, record, "start_s", minimum=0.0)
     duration_s = seconds_field(where, record, "duration_s", minimum=None)
     turns = _conversation(where, record)
     paths = [path for turn in turns for path in _paths(where, turn)] if turns else _paths(where, record)
-    clips, found = reading.clips(paths, start_s or 0.0, duration_s)
     return Row(
-        where=where,
+        where=reading.path,
+        line=number,
         id=text_field(where, record, "id"),
-        audio=clips,
-        found=found,
+        audio=reading.clips(paths, start_s or 0.0, duration_s),
         references=references_field(where, record, "references"),
         language=primary_subtag(text_field(where, record, "language", default="")),
         question=text_field(where, turns[-1] if turns else record, "text" if turns else "question", default=""),
@@ -201,17 +212,17 @@ def _conversation(where: str, record: Mapping[str, Any]) -> list[dict[str, Any]]
     return turns
 
 
-def _qwen_row(where: str, record: dict[str, Any], reading: _Reading) -> Row:
+def _qwen_row(number: int, record: dict[str, Any], reading: _Reading) -> Row:
+    where = f"{reading.path}:{number}"
     audio = text_field(where, record, "audio")
     if not audio:
         raise ManifestError(f"{where}: 'audio' is empty, expected a path")
     references = record["gt"] if isinstance(record["gt"], list) else [record["gt"]]
-    clips, found = reading.clips([audio])
     return Row(
-        where=where,
+        where=reading.path,
+        line=number,
         id=PurePosixPath(audio).stem,
-        audio=clips,
-        found=found,
+        audio=reading.clips([audio]),
         references=references_field(where, {"gt": references}, "gt"),
         question=text_field(where, record, "question", default=""),
         source=text_field(where, record, "source"),
@@ -219,15 +230,15 @@ def _qwen_row(where: str, record: dict[str, Any], reading: _Reading) -> Row:
     )
 
 
-def _query_row(where: str, record: dict[str, Any], reading: _Reading) -> Row:
+def _query_row(number: int, record: dict[str, Any], reading: _Reading) -> Row:
     """Return a row of the chat evaluation: its text holds the place of the audio, which is the model's business."""
+    where = f"{reading.path}:{number}"
     text = _AUDIO_SLOT.sub("", text_field(where, record, "query"))
-    clips, found = reading.clips(_paths(where, record))
     return Row(
-        where=where,
+        where=reading.path,
+        line=number,
         id=str(record.get("id", "")) or PurePosixPath(text_field(where, record, "audio")).stem,
-        audio=clips,
-        found=found,
+        audio=reading.clips(_paths(where, record)),
         references=("",),
         question=text.strip(),
         source=text_field(where, record, "source", default=""),

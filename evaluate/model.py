@@ -1,7 +1,7 @@
 """What the runner needs of a model: a name, what identifies it, and text for a batch of requests."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -39,7 +39,7 @@ class ModelAdapter(ABC):
         return {}
 
     @property
-    def answered(self) -> Collection[str]:
+    def answered(self) -> Container[str]:
         """Ids of the samples that it has answers for already: their audio need not be here."""
         return frozenset()
 

@@ -11,10 +11,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+
+from evaluate.errors import RunDamagedError
+from evaluate.line_offsets import LineOffsets, lines_at
 from evaluate.lines import escape_obeyed
 from evaluate.types import Prediction
 from evaluate.whole_files import replacing
@@ -27,7 +32,7 @@ NOT_A_RECORD = (ValueError, KeyError, TypeError, RecursionError)  # what a line 
 class LogIndex:
     """Where the newest line of each id is."""
 
-    offsets: dict[str, int] = field(default_factory=dict)
+    offsets: LineOffsets = field(default_factory=LineOffsets)
     failed: set[str] = field(default_factory=set)  # ids whose newest line is a failure that another try may mend
     num_lines: int = 0
     damaged: list[bytes] = field(default_factory=list)  # whole lines that are no record
@@ -64,7 +69,7 @@ def index_log(path: Path, *, check: Callable[[dict[str, Any]], None] = lambda _:
             else:
                 check(record)
                 index.num_lines += 1
-                index.offsets[record["id"]] = offset
+                index.offsets.add(record["id"], offset)
                 is_final = record["error"] is None or "rejected" in (record.get("clips") or ())
                 (index.failed.discard if is_final else index.failed.add)(record["id"])
             offset += len(line)
@@ -76,8 +81,21 @@ def read_predictions(path: Path, index: LogIndex, ids: Iterable[str]) -> Iterato
 
     Raises:
         KeyError: An id is not in the log.
+        RunDamagedError: The log has changed since it was indexed.
     """
-    return read_at(path, (index.offsets[sample_id] for sample_id in ids))
+    wanted = list(ids)
+    for sample_id, prediction in zip(wanted, read_at(path, index.offsets.of(wanted)), strict=True):
+        if prediction.id != sample_id:
+            raise RunDamagedError(
+                f"{path}: sample {prediction.id!r} stands where {sample_id!r} is expected; was the log changed "
+                "meanwhile? Start the command again"
+            )
+        yield prediction
+
+
+def read_all(path: Path, index: LogIndex) -> Iterator[Prediction]:
+    """Yield the newest prediction of every id, in the order of their lines."""
+    return read_at(path, index.offsets.in_order())
 
 
 def read_at(path: Path, offsets: Iterable[int]) -> Iterator[Prediction]:
@@ -87,14 +105,7 @@ def read_at(path: Path, offsets: Iterable[int]) -> Iterator[Prediction]:
 
 def records_at(path: Path, offsets: Iterable[int]) -> Iterator[dict[str, Any]]:
     """Yield the records whose lines begin at these offsets, as they stand in the log."""
-    with path.open("rb") as file:
-        position = 0
-        for offset in offsets:
-            if offset != position:
-                file.seek(offset)
-            line = file.readline()
-            position = offset + len(line)
-            yield json.loads(line.decode())
+    return (json.loads(line.decode()) for line in lines_at(path, offsets))
 
 
 def mend_tail(path: Path) -> bool:
@@ -139,13 +150,12 @@ def compact(path: Path, index: LogIndex, ids: Iterable[str]) -> None:
     Ids that are not in `ids` (none, unless the log was edited) stay behind the others.
     """
     wanted = list(ids)
-    others = index.offsets.keys() - wanted
-    ordered = [*wanted, *(one for one in index.offsets if one in others)]
+    others = np.setdiff1d(index.offsets.in_order(), index.offsets.of(wanted))
     if index.damaged:
         with path.with_suffix(".damaged").open("ab") as aside:
             aside.writelines(index.damaged)
     with replacing(path) as file:
-        for prediction in read_predictions(path, index, ordered):
+        for prediction in chain(read_predictions(path, index, wanted), read_at(path, others)):
             file.write(encode_line(prediction.to_json()))
 
 

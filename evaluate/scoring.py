@@ -1,6 +1,5 @@
 """From a run's log to its scores; no model is called, no audio read."""
 
-from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ from evaluate.errors import MetricUnavailableError, RequestError
 from evaluate.kept_scores import keep, read_kept, scoring_key
 from evaluate.metrics import create_metric
 from evaluate.metrics.base import Judge, Judged, Metric, MetricSettings, State
-from evaluate.prediction_log import index_log, read_at
+from evaluate.prediction_log import index_log, read_predictions
 from evaluate.results import RunDirectory
 from evaluate.sample_scores import write_sample_scores
 from evaluate.scores import Counted, count_samples, score_rows
@@ -89,11 +88,10 @@ def score_log(task: Task, split: Split, run: RunDirectory, options: ScoringOptio
     if (kept := read_kept(run, key)) is not None:
         return kept
     index = index_log(run.predictions)
-    offsets = array("q", (index.offsets[sample.id] for sample in split.samples))
-    del index  # a fifth of the memory that the samples take
 
     def items() -> Iterator[Judged]:
-        for sample, prediction in zip(split.samples, read_at(run.predictions, offsets), strict=True):
+        predictions = read_predictions(run.predictions, index, (sample.id for sample in split.samples))
+        for sample, prediction in zip(split.samples, predictions, strict=True):
             yield _judge(task, sample, prediction)
 
     reason = task.why_unscored(split.asks_as)

@@ -1,7 +1,7 @@
 """What a benchmark is: splits of samples, the metrics they are scored by, and how an answer is read out of a text."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -130,7 +130,7 @@ class Task(ABC):
         dataset: "DatasetSpec | None" = None,
         protocol: str = "",
         labels_only: bool = False,
-        answered: Collection[str] = (),
+        answered: Container[str] = (),
     ) -> None:
         self.data_dir = data_dir
         self.manifest = manifest

@@ -3,12 +3,12 @@
 With `format`, from the log of another evaluation program: see `evaluate.imports`.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from evaluate.answer_files import read_hypotheses
-from evaluate.digests import digest, digest_of_items
+from evaluate.answer_files import Answer, AnswerFile
+from evaluate.digests import digest
 from evaluate.errors import ManifestError, RequestError
 from evaluate.imports import read_log
 from evaluate.imports.base import ForeignLog, choose_part
@@ -36,46 +36,47 @@ class Predictions(ModelAdapter):
     def __init__(self, where: str, *, name: str = "", format: str = "", part: str = "") -> None:
         self._path = Path(where)
         self._log: ForeignLog | None = None
-        self._hypotheses: dict[str, str | Failure] = {}
+        self._file: AnswerFile | None = None
+        self._matched: dict[str, Answer] = {}  # the log's answers, by sample id
         self._remarks: list[str] = []
         if format:
             self._log = choose_part(read_log(self._path, str(format)), str(part) or None)
         elif part:
             raise RequestError("part chooses among those of another program's log; name its format, or leave part out")
         else:
-            self._hypotheses = read_hypotheses(self._path)
+            self._file = AnswerFile(self._path)
         self.name = str(name) or f"predictions:{self._path.name}"
 
     def identity(self) -> dict[str, Any]:
         if self._log is not None:
             logged = [[one.id, list(one.audio), one.index, *_content(one.hypothesis)] for one in self._log.answers]
             return {"answers": digest(logged)[:16], "log_format": self._log.format_name, "log_part": self._log.part}
-        content = {
-            sample_id: text if isinstance(text, str) else [text.type, text.message]
-            for sample_id, text in self._hypotheses.items()
-        }
-        return {"answers": digest_of_items(content)[:16]}  # no revision: a corrected file is the same system
+        assert self._file is not None
+        return {"answers": self._file.digest[:16]}  # no revision: a corrected file is the same system
 
     @property
-    def answered(self) -> Collection[str]:
+    def answered(self) -> Container[str]:
         if self._log is not None:
             return frozenset(name for one in self._log.answers for name in (one.id, *clip_names(one.audio)))
-        return self._hypotheses.keys()
+        assert self._file is not None
+        return self._file.offsets
 
     def begin(self, task: Task, split: Split, asked: Sequence[Sample]) -> None:
         if self._log is not None:
             self._match(self._log, task, split)
-        missing = [sample.id for sample in asked if sample.id not in self._hypotheses]
-        # Under the samples' own strings: those of the file can go.
-        own = {one.id: self._hypotheses[one.id] for one in split.samples if one.id in self._hypotheses}
-        unknown = self._hypotheses.keys() - own.keys() if len(own) < len(self._hypotheses) else ()
+            missing = [sample.id for sample in asked if sample.id not in self._matched]
+            unknown = []
+        else:
+            assert self._file is not None
+            ids = [sample.id for sample in asked]
+            missing = [one for one, offset in zip(ids, self._file.offsets.find(ids), strict=True) if offset < 0]
+            unknown = self._file.ids_beside(sample.id for sample in split.samples)
         for wrong, what in ((missing, "has no line for"), (unknown, "has a line for the unknown")):
             if wrong:
                 raise ManifestError(
                     f"{self._path}: {what} id {min(wrong)!r} of {task.name}:{split.name} "
                     f"({len(wrong)} such ids); expected exactly the split's {len(split.samples)} ids"
                 )
-        self._hypotheses = own
 
     def remarks(self) -> Sequence[str]:
         return self._remarks
@@ -83,7 +84,7 @@ class Predictions(ModelAdapter):
     def _match(self, log: ForeignLog, task: Task, split: Split) -> None:
         title = f"{task.name}:{split.name}"
         matched = match_answers(log.answers, split.samples, path=log.path, title=title)
-        self._hypotheses = {sample_id: answer.hypothesis for sample_id, answer in matched.answers.items()}
+        self._matched = {sample_id: answer.hypothesis for sample_id, answer in matched.answers.items()}
         self._remarks = [
             *(f"{log.format_name}: {line}" for line in log.notices),
             f"{log.format_name}: {len(matched.answers)} answers are matched to {title} by {matched.how}",
@@ -95,8 +96,9 @@ class Predictions(ModelAdapter):
             )
 
     def generate(self, batch: Sequence[Request], options: GenerationOptions) -> Iterable[Output]:
-        for request in batch:
-            answer = self._hypotheses[request.sample.id]
+        ids = [request.sample.id for request in batch]
+        answers = self._file.read(ids) if self._file is not None else (self._matched[one] for one in ids)
+        for request, answer in zip(batch, answers, strict=True):
             if isinstance(answer, Failure):
                 yield Output(request.sample.id, error=answer)
             else:

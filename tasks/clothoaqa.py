@@ -124,7 +124,7 @@ def _with_answers_of(one: Row, other: Row) -> Row:
     """
     if (one.audio, one.question) != (other.audio, other.question):
         raise ManifestError(
-            f"{other.where}: id {other.id!r} stands already in {one.where}, for another clip or question"
+            f"{other.place}: id {other.id!r} stands already in {one.place}, for another clip or question"
         )
     return replace(one, references=one.references + other.references)
 

@@ -150,5 +150,5 @@ def attributes_of(where: str, item: Mapping[str, Any]) -> dict[str, Any]:
 def _with_attributes(row: Row) -> Row:
     """Return a row of the hub's copy with its question and its attributes among its fields."""
     question = row.question or row.fields.get("instruction")
-    fields = {**row.fields, **attributes_of(row.where, row.fields)}
+    fields = {**row.fields, **attributes_of(row.place, row.fields)}
     return replace(row, question=question if isinstance(question, str) else "", fields=fields)

@@ -162,7 +162,7 @@ class VoiceBench(CorpusTask):
         if split == "bbh" and all(text.lower() in ("yes", "no") for text in truths):
             return replace(row, references=tuple(map(str.lower, truths)), choices=("yes", "no"))
         expected = "yes, no, (a) or (b)" if split == "bbh" else "a letter from A to D"
-        raise ManifestError(f"{row.where}: sample {row.id!r}: reference is {row.references[0]!r}, expected {expected}")
+        raise ManifestError(f"{row.place}: sample {row.id!r}: reference is {row.references[0]!r}, expected {expected}")
 
 
 def _row(where: str, record: dict[str, Any], item_id: str, audio: AudioRef) -> Row:

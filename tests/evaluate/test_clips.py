@@ -17,7 +17,7 @@ from evaluate.clips import ClipOptions, ClipPolicy, count_changes, join_outputs
 from evaluate.errors import RequestError
 from evaluate.evaluation import Evaluation, EvaluationSettings
 from evaluate.model import ModelAdapter
-from evaluate.prediction_log import LogWriter, index_log, read_predictions
+from evaluate.prediction_log import LogWriter, index_log, read_all
 from evaluate.regression import check_baseline
 from evaluate.runner import Runner, RunnerReport, RunnerSettings
 from evaluate.selection import Selection
@@ -70,8 +70,7 @@ def run(
     with LogWriter(log) as writer:
         settings = RunnerSettings(max_batch_seconds=max_batch_seconds)
         report = Runner([model], GenerationOptions(), settings, writer, lambda *_: None, clips=policy).run(samples)
-    index = index_log(log)
-    return report, {one.id: one for one in read_predictions(log, index, index.offsets)}
+    return report, {one.id: one for one in read_all(log, index_log(log))}
 
 
 def test_by_default_a_clip_of_any_length_reaches_the_model_whole(tmp_path: Path) -> None:
@@ -201,7 +200,7 @@ def test_a_sample_of_which_only_some_chunks_were_answered_is_not_in_the_log(tmp_
     policy = ClipPolicy("chunk", max_s=0.5)
     with pytest.raises(KeyboardInterrupt):
         run(Listening(stops_after=3), samples, tmp_path / "log", policy, max_batch_seconds=0.1)
-    assert list(index_log(tmp_path / "log").offsets) == ["a"]
+    assert [one.id for one in read_all(tmp_path / "log", index_log(tmp_path / "log"))] == ["a"]
     _, done = run(Listening(), samples[1:], tmp_path / "log", policy)
     assert done["a"].hypothesis == done["b"].hypothesis == "8000 8000"
 

@@ -7,7 +7,7 @@ import pytest
 
 from evaluate.errors import MachineError, ServerError
 from evaluate.model import ModelAdapter
-from evaluate.prediction_log import LogWriter, index_log, read_predictions
+from evaluate.prediction_log import LogWriter, index_log, read_all
 from evaluate.runner import BATCHES_AHEAD, Runner, RunnerReport, RunnerSettings, is_out_of_memory
 from evaluate.testing import ScriptedModel, write_tone
 from evaluate.types import AudioRef, GenerationOptions, Output, Prediction, Request, Sample
@@ -28,8 +28,7 @@ def run(
     with LogWriter(log) as writer:
         runner = Runner([model], GenerationOptions(), settings or RunnerSettings(), writer, lambda *_: None)
         report = runner.run(samples)
-    index = index_log(log)
-    return report, {one.id: one for one in read_predictions(log, index, index.offsets)}
+    return report, {one.id: one for one in read_all(log, index_log(log))}
 
 
 def test_every_sample_is_answered_and_logged_with_its_duration(tmp_path: Path) -> None:
@@ -147,7 +146,7 @@ def test_ctrl_c_keeps_finished_batches(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         run(Interrupted({s.id: "x" for s in samples}), samples, tmp_path / "log", RunnerSettings(max_batch_seconds=0.1))
-    assert list(index_log(tmp_path / "log").offsets) == ["s3", "s2"]
+    assert [one.id for one in read_all(tmp_path / "log", index_log(tmp_path / "log"))] == ["s3", "s2"]
 
 
 def test_decoding_runs_ahead_but_not_far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from evaluate.task import Split, Task
 from evaluate.task_file import load_task_class
 from evaluate.testing import write_tone
 from evaluate.types import Prediction
+from models.predictions import Predictions
 
 TASK = """\
 name: many
@@ -110,6 +111,16 @@ def test_scores_and_pages_are_made_in_bounded_memory(tmp_path: Path, monkeypatch
     score(1_000)  # imports, caches
     assert growth(score, 1_000, 3_000) < 180  # beside the samples
     assert growth(lambda number: write_page_data(runs[number], tmp_path / "page"), 1_000, 3_000) < 200
+
+
+def test_the_answers_of_a_file_stay_there(tmp_path: Path) -> None:
+    num_samples = 5_000
+    split = many(tmp_path, num_samples).read_split("test")
+    lines = (json.dumps({"id": one.id, "hypothesis": one.references[0]}) for one in split.samples)
+    path = tmp_path / "answers.jsonl"
+    path.write_text("\n".join(lines))
+    held, _ = traced(lambda: Predictions(str(path)))
+    assert held / num_samples < 30
 
 
 def test_time_grows_as_the_number_of_samples(tmp_path: Path, cpu_s: Callable[..., float]) -> None:

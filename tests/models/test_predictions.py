@@ -1,5 +1,8 @@
 """Answers that are replayed from a file."""
 
+import json
+import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,3 +52,39 @@ def test_another_file_is_another_model(write_jsonl: Write) -> None:
     one = Predictions(str(write_jsonl("p.jsonl", {"id": "a", "hypothesis": "x"}))).identity()
     other = Predictions(str(write_jsonl("p.jsonl", {"id": "a", "hypothesis": "y"}))).identity()
     assert one != other
+
+
+def test_the_order_of_the_lines_makes_no_other_model_and_whose_line_it_is_does(write_jsonl: Write) -> None:
+    first, second = {"id": "a", "hypothesis": "x"}, {"id": "b", "hypothesis": "y"}
+    one = Predictions(str(write_jsonl("p.jsonl", first, second))).identity()
+    assert Predictions(str(write_jsonl("p.jsonl", second, first))).identity() == one
+    swapped = write_jsonl("p.jsonl", {"id": "a", "hypothesis": "y"}, {"id": "b", "hypothesis": "x"})
+    assert Predictions(str(swapped)).identity() != one
+
+
+@pytest.mark.parametrize("edit", ["other ids", "other text"])
+def test_a_file_that_is_changed_meanwhile_is_an_error(librispeech: Path, write_jsonl: Write, edit: str) -> None:
+    path = write_jsonl("p.jsonl", *lines(*IDS))
+    model = Predictions(str(path))
+    task = LibriSpeech(librispeech)
+    split = task.read_split("test-clean")
+    model.begin(task, split, split.samples)
+    edited = lines(*reversed(IDS)) if edit == "other ids" else [{**one, "hypothesis": "z"} for one in lines(*IDS)]
+    write_jsonl("p.jsonl", *edited)
+    with pytest.raises(ManifestError, match=r"p\.jsonl: was changed while it was read; start the command again"):
+        list(model.generate([Request(sample, ()) for sample in split.samples], GenerationOptions()))
+
+
+def test_a_pipe_is_replayed_though_it_can_be_read_once(librispeech: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    content = "".join(json.dumps(one) + "\n" for one in lines(*IDS))
+    writing = threading.Thread(target=pipe.write_text, args=(content,))
+    writing.start()
+    model = Predictions(str(pipe))
+    writing.join()
+    task = LibriSpeech(librispeech)
+    split = task.read_split("test-clean")
+    model.begin(task, split, split.samples)
+    outputs = model.generate([Request(sample, ()) for sample in split.samples], GenerationOptions())
+    assert [output.text for output in outputs] == [f"text of {name}" for name in IDS]

@@ -7,6 +7,7 @@ const HOP_FRAMES = 160;
 const FFT_SIZE = 512;
 const NUM_BANDS = 80;
 const DYNAMIC_RANGE = 8; // powers of ten below the loudest that are told apart
+const QUIETEST = 1e-12; // power of what no recording holds
 
 /** Decodes a file's bytes to mono at RATE_HZ. */
 async function decode(bytes) {
@@ -75,7 +76,7 @@ function logMel(mono, maxColumns) {
   const taper = Float32Array.from({ length: WINDOW_FRAMES }, (_, place) =>
     0.5 - 0.5 * Math.cos((2 * Math.PI * place) / WINDOW_FRAMES));
   const columns = new Float32Array(numColumns * NUM_BANDS);
-  let loudest = -Infinity;
+  let loudest = Math.log10(QUIETEST) + DYNAMIC_RANGE; // at the least: silence is dark
   for (let column = 0; column < numColumns; column += 1) {
     const real = new Float64Array(FFT_SIZE);
     const imaginary = new Float64Array(FFT_SIZE);
@@ -85,7 +86,7 @@ function logMel(mono, maxColumns) {
     bands.forEach((bins, band) => {
       let power = 0;
       for (const [bin, weight] of bins) power += weight * (real[bin] ** 2 + imaginary[bin] ** 2);
-      const level = Math.log10(Math.max(power, 1e-12));
+      const level = Math.log10(Math.max(power, QUIETEST));
       columns[column * NUM_BANDS + band] = level;
       loudest = Math.max(loudest, level);
     });

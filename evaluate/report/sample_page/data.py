@@ -13,7 +13,6 @@ import json
 import os
 import shutil
 import time
-from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import count, islice
@@ -96,16 +95,14 @@ def write_page_data(run: RunDirectory, folder: Path) -> Path:
     temporary.mkdir(parents=True)
     try:
         index = index_log(run.predictions)
-        num_damaged, offsets = len(index.damaged), array("q", index.offsets.values())
-        del index  # what it takes, the columns will take
-        samples, columns = _samples(run, offsets), Columns()
+        samples, columns = _samples(run, index.offsets.in_order()), Columns()
         number = 0
         while part := list(islice(samples, CHUNK_SAMPLES)):
             write_script(temporary / _chunk_name(number), "chunk", number, _chunk(part))
             for record, scored in part:
                 columns.add(record, scored)
             number += 1
-        about = {"chunk_samples": CHUNK_SAMPLES, "num_damaged": num_damaged}
+        about = {"chunk_samples": CHUNK_SAMPLES, "num_damaged": len(index.damaged)}
         with (temporary / "index.js").open("wb") as file:
             file.write(b"otoscope.index(")
             file.writelines(piece.replace(b"<", b"\\u003c") for piece in columns.json_pieces(about))

@@ -80,8 +80,8 @@ def test_the_newest_line_counts_and_damaged_ones_do_not(tmp_path: Path) -> None:
     run = run_of(tmp_path, {"id": "a", "hypothesis": "old"}, b"{damaged", {"id": "b"}, {"id": "a", "hypothesis": "new"})
     (tmp_path / "sample_scores.jsonl").write_bytes(b'{damaged\n[1]\n{"id": "a", "answer": "new"}\n')
     folder = ensure_page_data(run)
-    assert [sample["hypothesis"] for sample in read_samples(folder)] == ["new", "one"]
-    assert read_sample(folder, 0)["answer"] == "new"
+    assert [sample["hypothesis"] for sample in read_samples(folder)] == ["one", "new"]  # as the lines that count come
+    assert read_sample(folder, 1)["answer"] == "new"
 
 
 def test_data_are_made_anew_when_files_of_the_run_change(tmp_path: Path) -> None:
