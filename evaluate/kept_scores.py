@@ -22,7 +22,7 @@ from evaluate import __version__
 from evaluate.digests import digest, turns_of, whole_file_digest
 from evaluate.environment import package_versions
 from evaluate.errors import RunDamagedError
-from evaluate.folders import home_or_cache, place_of_run
+from evaluate.folders import forget_gone_runs, home_or_cache, note_run, place_of_run
 from evaluate.metrics.base import Metric
 from evaluate.normalizers import BUILTIN as NORMALIZERS
 from evaluate.results import RunDirectory, read_json, write_json
@@ -95,11 +95,13 @@ def keep(run: RunDirectory, key: str | None, scores: dict[str, Any]) -> None:
     if key is not None:
         path = _place(run)
         path.parent.mkdir(parents=True, exist_ok=True)
+        note_run(path.parent, run.path)
+        forget_gone_runs(path.parent.parent)
         write_json(path, {"key": key, "sample_scores": whole_file_digest(run.sample_scores), "scores": scores})
 
 
 def _place(run: RunDirectory) -> Path:
-    return place_of_run(home_or_cache("OTOSCOPE_SCORED", "scored"), run.path).with_suffix(".json")
+    return place_of_run(home_or_cache("OTOSCOPE_SCORED", "scored"), run.path) / "scores.json"
 
 
 def _hash_samples(samples: Iterable[Sample]) -> str:

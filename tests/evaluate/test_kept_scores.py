@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from evaluate import kept_scores, scoring
+from evaluate.folders import home_or_cache, place_of_run
 
 Command = Callable[..., Any]
 
@@ -104,7 +106,7 @@ def test_what_was_kept_and_is_damaged_is_made_anew(
 ) -> None:
     monkeypatch.setenv("OTOSCOPE_SCORED", str(tmp_path / "scored"))
     scored()
-    [kept] = (tmp_path / "scored").iterdir()
+    [kept] = (tmp_path / "scored").glob("*/scores.json")
     for text in ("", "[]", "{}", '{"key": 1}'):
         kept.write_text(text)
         assert scored()[1]
@@ -118,3 +120,12 @@ def test_without_a_cache_all_is_scored(
     monkeypatch.setenv("OTOSCOPE_SCORED", str(tmp_path / "file"))
     first, _ = scored()
     assert scored() == (first, True)
+
+
+def test_scores_of_runs_that_are_gone_leave_the_cache(scored: Callable[..., Any], folder: Path) -> None:
+    first, _ = scored()
+    kept = place_of_run(home_or_cache("OTOSCOPE_SCORED", "scored"), Path(first["run_dir"]))
+    assert sorted(path.name for path in kept.iterdir()) == ["run.txt", "scores.json"]
+    shutil.rmtree(folder / "results")
+    scored("--results-dir", folder / "elsewhere")
+    assert not kept.exists()

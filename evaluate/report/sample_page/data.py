@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluate.digests import digest
-from evaluate.folders import home_or_cache, place_of_run
+from evaluate.folders import forget_gone_runs, home_or_cache, note_run, place_of_run
 from evaluate.prediction_log import NOT_A_RECORD, index_log, records_at
 from evaluate.report.sample_page.columns import Columns, groups_of, json_bytes
 from evaluate.results import RunDirectory
@@ -29,7 +29,6 @@ SCHEMA = 1
 CHUNK_SAMPLES = 250
 MADE_FROM = "made_from.json"
 _LONGEST_S = 86_400.0  # that writing the data of a run can take
-_RUN = "run.txt"  # where the run is: when it is gone, so are its data
 
 
 def ensure_page_data(run: RunDirectory) -> Path:
@@ -51,9 +50,7 @@ def _drop_leftovers(cache: Path) -> None:
         with suppress(OSError):  # another process removed it
             if abs(time.time() - half.stat().st_mtime) > _LONGEST_S:  # else another process may be writing it
                 shutil.rmtree(half, ignore_errors=True)
-    for named in cache.glob(f"*/{_RUN}"):
-        if not Path(named.read_text(encoding="utf-8", errors="surrogateescape")).is_dir():
-            shutil.rmtree(named.parent, ignore_errors=True)
+    forget_gone_runs(cache)
 
 
 def has_page_data(run: RunDirectory) -> bool:
@@ -107,7 +104,7 @@ def write_page_data(run: RunDirectory, folder: Path) -> Path:
             file.write(b"otoscope.index(")
             file.writelines(piece.replace(b"<", b"\\u003c") for piece in columns.json_pieces(about))
             file.write(b");\n")
-        (temporary / _RUN).write_text(os.fspath(run.path.resolve()), encoding="utf-8", errors="surrogateescape")
+        note_run(temporary, run.path)
         (temporary / MADE_FROM).write_text(json.dumps(state), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         temporary.rename(folder)
