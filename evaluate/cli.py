@@ -25,6 +25,7 @@ from evaluate.errors import OtoscopeError, RequestError, Terminated
 
 INTERRUPTED = 130
 TERMINATED = 143
+COMPLETION = "_OTOSCOPE_COMPLETE"  # set by the shell that wants to complete a word
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -46,10 +47,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Terminated:
         status = TERMINATED
     except SystemExit as stop:
-        # click ends so, with 1, where the reader of a pipe has gone; 1 would say that a check failed
-        if stop.code != 1:
+        # click ends so: with 1 where the reader of a pipe has gone, which would say that a check failed
+        is_completion = bool(os.environ.get(COMPLETION)) and not stop.code
+        if stop.code != 1 and not is_completion:
             notice(f"error: a library ended the command (exit {stop.code}); what was done is kept")
-        status = OtoscopeError.exit_code
+        status = 0 if is_completion else OtoscopeError.exit_code
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         status = _fail(

@@ -6,14 +6,18 @@ finished batches kept.
 Several copies of a model share the batches, each driven by a thread; one copy is driven by the caller's own.
 """
 
+import sys
+import sysconfig
 import threading
 import time
+import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
+from pathlib import Path
 
 from evaluate.audio import AudioInfo, inspect_audio, span_seconds
 from evaluate.batching import BatchPlanner
@@ -27,6 +31,12 @@ from evaluate.types import Failure, GenerationOptions, Output, Prediction, Reque
 
 ROUNDING_S = 0.01  # a resampler's; less than a frame of features
 RUN_ON_S = 1.0  # decoded beyond what a model hears: no value within it then depends on where a resampler ended
+_PACKAGES = Path(__file__).resolve().parents[1]
+# What is Otoscope's, Python's or a library's; the rest is a user's own.
+_NOT_OWN = (
+    *(_PACKAGES / name for name in ("evaluate", "models", "tasks")),
+    *map(Path, {*sysconfig.get_paths().values(), sys.base_prefix + "/lib"}),
+)
 BATCHES_AHEAD = 2  # decoded for each copy of the model while it works on the one before; bounds memory
 
 
@@ -334,6 +344,8 @@ class Runner:
 @contextmanager
 def _closed(outputs: Iterable[Output]) -> Iterator[Iterable[Output]]:
     """End a generator with the block, not when it is collected: what it has under way, like requests, ends with it."""
+    if not isinstance(outputs, Iterable):
+        raise ModelOutputError(f"generate returned {outputs!r:.60}, expected an Output for each request of its batch")
     try:
         yield outputs
     finally:
@@ -376,7 +388,17 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def _failure(error: BaseException) -> Failure:
-    return Failure(type(error).__name__, " ".join(hide_secrets(str(error)).split()) or "no message")
+    message = " ".join(hide_secrets(str(error)).split()) or "no message"
+    return Failure(type(error).__name__, message + _place_in_own_code(error))
+
+
+def _place_in_own_code(error: BaseException) -> str:
+    """Return " (file:line)" of the line at fault in a user's own Python file, "" where there is none."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        file = Path(frame.filename)
+        if file.is_file() and not any(file.is_relative_to(folder) for folder in _NOT_OWN):
+            return f" ({file.name}:{frame.lineno})"
+    return ""
 
 
 def _asked(left: dict[str, _Decoded], output: Output, batch: Sequence[_Decoded]) -> _Decoded:
@@ -385,6 +407,10 @@ def _asked(left: dict[str, _Decoded], output: Output, batch: Sequence[_Decoded])
     Raises:
         ModelOutputError: It was not asked for, or is answered already: answers may stand with the wrong samples.
     """
+    if not isinstance(output, Output):
+        raise ModelOutputError(
+            f"generate yielded a {type(output).__name__}, expected an Output: Output(request.sample.id, text=…)"
+        )
     one = left.pop(output.sample_id, None)
     if one is None:
         was_asked = any(other.request.sample.id == output.sample_id for other in batch)

@@ -216,7 +216,10 @@ def _value_with_interval(
         score |= {"ci": [value, value], "ci_note": "one sample: nothing to resample, the width of 0 means nothing"}
     else:
         bounds = bootstrap_interval(rows, metric.value, bootstrap, units)
-        score |= {"ci": None if bounds is None else list(bounds), **({"ci_note": units.note} if units.note else {})}
+        alike = bounds is not None and bounds[0] == bounds[1]
+        luck = f"all {len(rows)} samples count alike, which no resample can tell from luck" if alike else ""
+        note = "; ".join(filter(None, (units.note, luck)))
+        score |= {"ci": None if bounds is None else list(bounds), **({"ci_note": note} if note else {})}
     return score
 
 

@@ -110,7 +110,10 @@ def describe_stand_ins(selections: Sequence[Selection]) -> list[str]:
     why = found[0].split.instead_of
     if len(found) > 1:
         why = f"{len(found)} corpora are not here; otoscope data status NAME says how to get one"
-    return [f"SAMPLE: no benchmark figures but those of clips that come with Otoscope: {which}, since {why}"]
+    return [
+        f"SAMPLE: no benchmark figures but those of clips that come with Otoscope: {which}, since {why} "
+        "(--require-complete takes no such clips)"
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,12 @@ from typing import Any
 import click
 
 from evaluate.commands import options
-from evaluate.commands.shared import dataset_spec, notice, print_json
+from evaluate.commands.shared import Command, dataset_spec, notice, print_json
 from evaluate.errors import RequestError
 from evaluate.types import KINDS
 
 
-@click.command("tasks")
+@click.command("tasks", cls=Command)
 @click.argument("name", required=False)
 @click.argument("new_name", required=False)
 @click.option("--kind", type=click.Choice(KINDS), help="Of the task that `tasks new NEW_NAME` writes.")
@@ -96,7 +96,7 @@ def _write_task(name: str | None, kind: str | None, as_json: bool) -> None:
     notice(f"try it: otoscope eval --task {written[0]} --model baseline:majority")
 
 
-@click.command("models")
+@click.command("models", cls=Command)
 @click.argument("name", required=False)
 @options.JSON
 def models_command(name: str | None, as_json: bool) -> None:
@@ -116,7 +116,7 @@ def models_command(name: str | None, as_json: bool) -> None:
     _print_catalogue("models", rows, ("name", "stands_for", "settings", "description"), name, as_json)
 
 
-@click.command("metrics")
+@click.command("metrics", cls=Command)
 @click.argument("name", required=False)
 @options.JSON
 def metrics_command(name: str | None, as_json: bool) -> None:

@@ -5,10 +5,18 @@ from pathlib import Path
 import click
 
 from evaluate.commands import options
-from evaluate.commands.shared import CHECK_FAILED, TOO_MANY_FAILED, generation_options, notice, notice_all, print_json
+from evaluate.commands.shared import (
+    CHECK_FAILED,
+    TOO_MANY_FAILED,
+    Command,
+    generation_options,
+    notice,
+    notice_all,
+    print_json,
+)
 
 
-@click.command("check-batching")
+@click.command("check-batching", cls=Command)
 @click.option("--task", "task_specs", required=True, help="NAME[:SPLIT][,…] or a task file.")
 @click.option("--model", "model_spec", required=True, help="FAMILY:WHERE or a short name, see otoscope models.")
 @options.DATA_DIR

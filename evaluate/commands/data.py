@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from evaluate.commands import options
-from evaluate.commands.shared import notice, print_json
+from evaluate.commands.shared import Command, notice, print_json
 from evaluate.errors import RequestError
 
 DAMAGED = 3
@@ -24,7 +24,7 @@ def data_group() -> None:
     """
 
 
-@data_group.command("status")
+@data_group.command("status", cls=Command)
 @click.argument("name", required=False)
 @options.DATA_DIR
 @options.TASKS_DIR
@@ -47,7 +47,7 @@ def status_command(name: str | None, data_dir: Path, tasks_dir: Path | None, as_
         print_status(rows, details=name is not None)
 
 
-@data_group.command("fetch")
+@data_group.command("fetch", cls=Command)
 @click.argument("name", required=False)
 @options.DATA_DIR
 @click.option("--keep-archives", is_flag=True, help="Leave archives in downloads/ when they are unpacked.")
@@ -95,7 +95,7 @@ def fetch_command(
         fetch_corpus(name, data_dir, keep_archives=keep_archives, say=notice)
 
 
-@data_group.command("verify")
+@data_group.command("verify", cls=Command)
 @click.argument("name", required=False)
 @options.DATA_DIR
 @options.TASKS_DIR

@@ -9,6 +9,7 @@ import click
 
 from evaluate.commands import options
 from evaluate.commands.shared import (
+    Command,
     dataset_spec,
     generation_options,
     judge_of,
@@ -31,7 +32,7 @@ _NO_MODEL = (
 )
 
 
-@click.command("eval")
+@click.command("eval", cls=Command)
 @click.option(
     "--task",
     "task_specs",

@@ -5,11 +5,11 @@ from pathlib import Path
 import click
 
 from evaluate.commands import options
-from evaluate.commands.shared import notice, print_json
+from evaluate.commands.shared import Command, notice, print_json
 from evaluate.errors import RequestError
 
 
-@click.command("regression")
+@click.command("regression", cls=Command)
 @click.option("--baseline", type=click.Path(path_type=Path), required=True, help="JSON file to compare with.")
 @click.option("--junit", type=click.Path(path_type=Path), help="Write the outcome as JUnit XML too.")
 @click.option("--summary", type=click.Path(path_type=Path), help="Write it as Markdown for a pull request too.")

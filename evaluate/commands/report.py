@@ -5,13 +5,13 @@ from pathlib import Path
 import click
 
 from evaluate.commands import options
-from evaluate.commands.shared import notice, print_json, run_folder, written_lines
+from evaluate.commands.shared import Command, notice, print_json, run_folder, written_lines
 from evaluate.errors import RequestError
 
 EXPORTS = ("model-index", "open-asr", "lm-eval")  # named here: what writes them is imported only where it is asked for
 
 
-@click.command("report")
+@click.command("report", cls=Command)
 @options.RESULTS_DIR
 @click.option("--out", type=click.Path(path_type=Path), help="Where to write; default: report/ in the results folder.")
 @click.option(
@@ -62,7 +62,7 @@ def report_command(
         click.echo(line)
 
 
-@click.command("view")
+@click.command("view", cls=Command)
 @click.argument("run_dir", metavar="RUN", type=click.Path(path_type=Path))
 @click.option(
     "--static", "folder", type=click.Path(path_type=Path), help="Write the page and its audio into this folder instead."
@@ -105,7 +105,7 @@ def view_command(run_dir: Path, folder: Path | None, port: int, opens: bool, res
             notice(f"{num_absent} clips are not here, or no audio; the page says so where they belong")
 
 
-@click.command("compare")
+@click.command("compare", cls=Command)
 @click.argument("first", type=click.Path(path_type=Path))
 @click.argument("second", type=click.Path(path_type=Path))
 @click.option(

@@ -6,13 +6,13 @@ from typing import Literal
 import click
 
 from evaluate.commands import options
-from evaluate.commands.shared import dataset_spec, judge_of, notice, notice_all, report_scores
+from evaluate.commands.shared import Command, dataset_spec, judge_of, notice, notice_all, report_scores
 from evaluate.errors import RequestError
 
 LOG_FORMATS = ("lmms-eval", "kimi-evalkit", "ultraeval", "audiobench", "open-asr", "qwen-audio")
 
 
-@click.command("score")
+@click.command("score", cls=Command)
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--task", "task_spec", help="NAME[:SPLIT] whose samples the predictions are of.")
 @click.option(

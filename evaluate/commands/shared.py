@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,18 @@ if TYPE_CHECKING:
 
 CHECK_FAILED = 1
 TOO_MANY_FAILED = 3
+MAX_SHOWN_ERROR = 200  # characters; the log has all
+
+
+class Command(click.Command):
+    """A command that refuses a second task or model: it would forget the first. Other options may be overruled."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+        for name, instead in (("--task", "name several with commas between"), ("--model", "run the command for each")):
+            if sum(name in option.opts for option in given) > 1:
+                raise click.UsageError(f"{name} was given twice; {instead}", ctx)
+        return super().parse_args(ctx, args)
 
 
 def notice(line: str) -> None:
@@ -37,9 +50,26 @@ def notice_all(lines: Iterable[str]) -> None:
 
 
 def run_folder(run: Path, results_dir: Path) -> Path:
-    """Return the folder that a RUN argument names: itself, or that of this name among the runs of a results folder."""
+    """Return the folder that a RUN argument names: itself, or that of this name among the runs of a results folder.
+
+    Of a split's folder, the newest run in it whose audio was not replaced by a probe.
+    """
+    from evaluate.errors import RunDamagedError
+    from evaluate.results import read_scores
+
     inside = results_dir / "runs" / run
-    return inside if not run.exists() and inside.is_dir() else run
+    folder = inside if not run.exists() and inside.is_dir() else run
+    runs = []
+    for path in folder.glob("*/scores.json") if not (folder / "scores.json").exists() else ():
+        with suppress(RunDamagedError, OSError):  # it is not what is asked for; report names it
+            runs.append(read_scores(path))
+    runs = [one for one in runs if not one.get("probe")]
+    if not runs:
+        return folder
+    newest = Path(max(runs, key=lambda one: str(one["created"]))["run_dir"])
+    if len(runs) > 1:
+        notice(f"{folder}: holds {len(runs)} runs, this is about the newest: {newest.name}")
+    return newest
 
 
 def print_json(document: Any) -> None:
@@ -131,9 +161,22 @@ def report_scores(documents: list[dict[str, Any]], *, as_json: bool, allow_failu
             log = f"; the errors stand in {document['run_dir']}/predictions.jsonl" if "run_dir" in document else ""
             notice(
                 f"FAILED: {document['n_failed']} of {document['n_total']} samples{of} failed, "
-                f"{allow_failures} are allowed{log}"
+                f"{allow_failures} are allowed{_commonest_error(document)}{log}"
             )
     return status
+
+
+def _commonest_error(document: dict[str, Any]) -> str:
+    """Return which error most samples failed by, with what one of them said; "" where no log tells."""
+    if "run_dir" not in document or not document.get("failures"):
+        return ""
+    from evaluate.prediction_log import index_log, read_all
+
+    kind, count = next(iter(document["failures"].items()))
+    log = Path(document["run_dir"]) / "predictions.jsonl"
+    errors = (one.error for one in read_all(log, index_log(log)) if one.error is not None)
+    message = next((error.message for error in errors if error.type == kind), "")
+    return f": {count} by {kind}: {message[:MAX_SHOWN_ERROR]}"
 
 
 def written_lines(written: Sequence[Path], out: Path) -> list[str]:

@@ -4,7 +4,8 @@ Per class: tp, fn, fp counted over the corpus; precision tp/(tp+fp), recall tp/(
 it is undefined (scikit-learn's zero_division=0). The classes are the task's whole label set, so an answer that is no
 label is unparsed: wrong (`accuracy` knows that only where choices are given), without becoming a class of its own
 (scikit-learn's default would make each stray answer a class and lower the macro average). A class that never occurs has
-F1 0 in the macro average, as in scikit-learn when `labels` is given; balanced accuracy averages over the classes that
+F1 0 in the macro average, as in scikit-learn when `labels` is given; one that occurs, but not in a resample of the
+interval, is left out there, or the interval would lie below the value; balanced accuracy averages over the classes that
 occur as references. Where a sample has several references, an answer that is one of them is right and counts for that
 class; a wrong one counts against the first. A reference that is empty, or becomes so by normalising, is never right in
 `accuracy` and an error where classes count.
@@ -138,13 +139,27 @@ class _PerClass(LabelForm):
         truth, guess = (rows[:, column, None] == classes for column in (0, 1))  # (samples, classes) each
         # Only three sums per class, whatever the number of samples: a resample costs a matrix product.
         support, predicted, tp = [weights @ which.astype(np.float64) for which in (truth, guess, truth & guess)]
-        return self.average(tp, fn=support - tp, fp=predicted - tp)
+        occurring = truth.any(axis=0)
+        drawn = (occurring & (support + predicted > 0)).sum(axis=-1)
+        return self.average(tp, fn=support - tp, fp=predicted - tp, drawn=ratio(drawn, occurring.sum()))
 
     @abstractmethod
     def average(
-        self, tp: NDArray[np.float64], *, fn: NDArray[np.float64], fp: NDArray[np.float64]
+        self,
+        tp: NDArray[np.float64],
+        *,
+        fn: NDArray[np.float64],
+        fp: NDArray[np.float64],
+        drawn: NDArray[np.float64],
     ) -> NDArray[np.float64]:
-        """Return the average over classes of counts, (..., classes) to (...)."""
+        """Return the average over classes of counts, (..., classes) to (...).
+
+        Args:
+            tp: True positives.
+            fn: False negatives.
+            fp: False positives.
+            drawn: Of the classes that are references, the share that this resample holds, shape (...).
+        """
 
     def sample_values(self, rows: Rows) -> NDArray[np.float64]:
         right: NDArray[np.bool_] = rows[:, 0] == rows[:, 1]
@@ -192,10 +207,16 @@ class MacroF1(_PerClass):
     name = "macro_f1"
 
     def average(
-        self, tp: NDArray[np.float64], *, fn: NDArray[np.float64], fp: NDArray[np.float64]
+        self,
+        tp: NDArray[np.float64],
+        *,
+        fn: NDArray[np.float64],
+        fp: NDArray[np.float64],
+        drawn: NDArray[np.float64],
     ) -> NDArray[np.float64]:
         support = (tp + fn).sum(axis=-1)
-        return np.where(support > 0, _f1(tp, fn=fn, fp=fp).mean(axis=-1), np.nan)
+        # A class that a resample happens to leave out is not one that the model missed.
+        return np.where(support > 0, ratio(_f1(tp, fn=fn, fp=fp).mean(axis=-1), drawn), np.nan)
 
 
 class WeightedF1(_PerClass):
@@ -204,7 +225,12 @@ class WeightedF1(_PerClass):
     name = "weighted_f1"
 
     def average(
-        self, tp: NDArray[np.float64], *, fn: NDArray[np.float64], fp: NDArray[np.float64]
+        self,
+        tp: NDArray[np.float64],
+        *,
+        fn: NDArray[np.float64],
+        fp: NDArray[np.float64],
+        drawn: NDArray[np.float64],
     ) -> NDArray[np.float64]:
         support = tp + fn
         return ratio((_f1(tp, fn=fn, fp=fp) * support).sum(axis=-1), support.sum(axis=-1))
@@ -216,7 +242,12 @@ class BalancedAccuracy(_PerClass):
     name = "balanced_accuracy"
 
     def average(
-        self, tp: NDArray[np.float64], *, fn: NDArray[np.float64], fp: NDArray[np.float64]
+        self,
+        tp: NDArray[np.float64],
+        *,
+        fn: NDArray[np.float64],
+        fp: NDArray[np.float64],
+        drawn: NDArray[np.float64],
     ) -> NDArray[np.float64]:
         occurs = (tp + fn > 0).sum(axis=-1)
         return ratio(ratio(tp, tp + fn, undefined=0).sum(axis=-1), occurs)

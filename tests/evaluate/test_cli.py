@@ -1,5 +1,6 @@
 """How the command starts and ends, whichever of its parts is named."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -44,3 +45,10 @@ def test_no_number_of_seconds_is_no_batch(otoscope: Command, command: str) -> No
     result = otoscope(command, "--task", "librispeech", "--model", "nano", "--max-batch-seconds", "nan")
     assert result.status == 2
     assert "found nan, expected a number above 0" in result.stderr
+
+
+def test_a_shell_completes_words_without_an_error() -> None:
+    asked = {"_OTOSCOPE_COMPLETE": "bash_complete", "COMP_WORDS": "otoscope ev", "COMP_CWORD": "1"}
+    command = [sys.executable, "-m", "evaluate"]
+    done = subprocess.run(command, env={**os.environ, **asked}, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "plain,eval\n", "")

@@ -180,7 +180,7 @@ def test_chunks_survive_the_halving_of_batches(tmp_path: Path) -> None:
 def test_a_sample_fails_where_one_of_its_chunks_does(tmp_path: Path) -> None:
     samples = [sample(noise(tmp_path / f"{name}.wav", 1.5), name=name) for name in "ab"]
     report, done = run(Listening(fails="a#2/3"), samples, tmp_path / "log", ClipPolicy("chunk", max_s=0.5))
-    assert done["a"].error == Failure("ValueError", "chunk 2 of 3: told to fail")
+    assert done["a"].error == Failure("ValueError", "chunk 2 of 3: told to fail (test_clips.py:51)")
     assert done["b"].hypothesis == "8000 8000 8000"
     assert (report.num_done, report.num_failed) == (2, 1)
 

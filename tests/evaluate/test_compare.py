@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,17 @@ def test_a_run_against_itself_does_not_differ(otoscope: Command, score: Command)
     found = otoscope("compare", run, run, "--json").json
     assert (found["metrics"]["wer"]["difference"], found["metrics"]["wer"]["p_value"]) == (0, 1)
     assert found["changed"] == []
+
+
+def test_the_folder_of_a_split_is_its_newest_run_and_no_probe(otoscope: Command, score: Command) -> None:
+    old, new = score("a", "one", "x", "y"), score("a", "one", "x", "z")
+    other = score("b", "one tone", "x", "y")
+    result = otoscope("compare", Path(old).parent, other, "--json")
+    assert result.json["runs"][0]["run_dir"] == new
+    assert f"{Path(old).parent}: holds 2 runs, this is about the newest: {Path(new).name}" in result.stderr
+    document = json.loads(Path(new, "scores.json").read_text())
+    Path(new, "scores.json").write_text(json.dumps({**document, "probe": "silence"}))
+    assert otoscope("compare", Path(old).parent, other, "--json").json["runs"][0]["run_dir"] == old
 
 
 def test_runs_that_cannot_be_compared_are_errors(otoscope: Command, score: Command, tmp_path: Path) -> None:

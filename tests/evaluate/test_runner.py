@@ -360,4 +360,4 @@ def test_usage_that_is_no_number_fails_its_sample(tmp_path: Path) -> None:
     _, done = run(Miser({}), make_samples(tmp_path, 1), tmp_path / "log")
     error = done["s0"].error
     assert error is not None
-    assert error.message == "output of sample 's0' has usage {'cost': nan}, expected numbers"
+    assert error.message.startswith("output of sample 's0' has usage {'cost': nan}, expected numbers (test_runner.py:")

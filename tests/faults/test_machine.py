@@ -139,7 +139,8 @@ def test_memory_that_runs_out_while_a_file_is_decoded_fails_its_sample_and_the_n
         result = evaluate_in(tmp_path / "results")
     assert result.status == 3
     [failed] = [line for line in read(tmp_path / "results", "predictions.jsonl") if line["error"]]
-    assert (failed["id"], failed["error"]) == ("s3", {"type": "MemoryError", "message": "no room for 3.wav"})
+    assert (failed["id"], failed["error"]["type"]) == ("s3", "MemoryError")
+    assert failed["error"]["message"].startswith("no room for 3.wav")
     assert evaluate_in(tmp_path / "results").json[0]["n_failed"] == 0
 
 

@@ -37,6 +37,18 @@ class Slow(ModelAdapter):
 """
 
 
+BROKEN = """\
+from evaluate.model import ModelAdapter
+
+
+class Broken(ModelAdapter):
+    name = "broken"
+
+    def generate(self, batch, options):
+        {}
+"""
+
+
 @pytest.fixture
 def model_file(tmp_path: Path) -> Path:
     path = tmp_path / "slow.py"
@@ -431,3 +443,33 @@ def test_a_results_folder_that_cannot_be_written_is_exit_4(evaluate: Command, tm
     result = evaluate()
     assert result.status == 4
     assert result.stderr.splitlines()[-1].startswith("error: ")
+
+
+@pytest.mark.parametrize(("option", "instead"), [("--task", "with commas between"), ("--model", "for each")])
+def test_a_second_task_or_model_is_not_dropped_without_a_word(evaluate: Command, option: str, instead: str) -> None:
+    result = evaluate(option, "baseline:empty")
+    assert result.status == 2
+    assert f"{option} was given twice; " in result.stderr
+    assert instead in result.stderr
+    assert evaluate("--seed", 1, "--seed", 2).status == 0  # the last one counts, as with other programs
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("return [1 / 0]", "3 by ZeroDivisionError: division by zero (broken.py:8)"),
+        (
+            "return [one.sample.id for one in batch]",
+            "3 by ModelOutputError: generate yielded a str, expected an Output",
+        ),
+        ("pass", "3 by ModelOutputError: generate returned None, expected an Output for each request"),
+    ],
+)
+def test_why_a_model_of_ones_own_failed_is_on_the_screen(
+    otoscope: Command, librispeech: Path, tmp_path: Path, body: str, said: str
+) -> None:
+    (tmp_path / "broken.py").write_text(BROKEN.format(body))
+    command = ("eval", "--task", "librispeech:test-clean", "--model", tmp_path / "broken.py")
+    result = otoscope(*command, "--data-dir", librispeech, "--results-dir", tmp_path / "results")
+    assert result.status == 3
+    assert f"FAILED: 3 of 3 samples of librispeech:test-clean failed, 0 are allowed: {said}" in result.stderr

@@ -9,6 +9,8 @@ from sklearn.metrics import balanced_accuracy_score, f1_score
 from evaluate.errors import RequestError
 from evaluate.metrics import create_metric
 from evaluate.metrics.base import Judged, MetricSettings
+from evaluate.statistics import Bootstrap, bootstrap_interval
+from evaluate.testing import judged
 
 LABELS = ("kettle", "tap", "knife", "door")
 label = st.sampled_from(LABELS[:3])  # the fourth never occurs as a reference
@@ -98,3 +100,13 @@ def test_the_protocol_keeps_labels_apart_that_differ_in_case() -> None:
     metric = create_metric("macro_f1", MetricSettings(choices=("Happy", "happy"), protocol="qwen-audio"))
     rows = metric.rows([Judged("1", ("happy",), " happy\n"), Judged("2", ("Happy",), "happy")])
     assert metric.sample_values(rows).tolist() == [1, 0]
+
+
+def test_a_class_that_a_resample_leaves_out_is_not_one_that_was_missed() -> None:
+    labels = [f"label{number}" for number in range(8)]
+    metric = create_metric("macro_f1", MetricSettings(choices=(*labels, "never")))
+    rows = metric.rows(judged([[one] for one in labels], labels))
+    assert metric.value(rows) == pytest.approx(8 / 9)  # what never occurs counts 0, as in scikit-learn
+    drawn = np.array([3, 0, 1, 0, 2, 1, 1, 0], dtype=float)
+    assert metric.value(rows, drawn) == pytest.approx(8 / 9)
+    assert bootstrap_interval(rows, metric.value, Bootstrap()) == pytest.approx((8 / 9, 8 / 9))

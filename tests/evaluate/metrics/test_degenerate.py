@@ -119,6 +119,15 @@ def test_one_sample_has_a_score_with_bounds_and_says_that_they_mean_nothing(
     assert score["ci_note"].startswith("one sample")
 
 
+def test_samples_that_all_count_alike_have_an_interval_that_says_so(otoscope: Command, write_jsonl: Write) -> None:
+    truth = write_jsonl("r.jsonl", *({"id": str(number), "references": ["a dog"]} for number in range(3)))
+    answers = write_jsonl("p.jsonl", *({"id": str(number), "hypothesis": "a dog"} for number in range(3)))
+    command = ("score", "--references", truth, "--predictions", answers, "--metrics", "wer")
+    [note] = {otoscope(*command, "--json").json["metrics"]["wer"]["ci_note"]}
+    assert note == "all 3 samples count alike, which no resample can tell from luck"
+    assert f"95 % interval: {note}" in otoscope(*command).stdout
+
+
 @pytest.mark.parametrize("name", registry.names())
 def test_every_score_has_its_counts_signature_and_interval_or_a_reason(
     name: str, otoscope: Command, write_jsonl: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
