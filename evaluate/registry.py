@@ -38,7 +38,7 @@ class Registry:
         self._objects: dict[str, Any] = {}
 
     def add(self, name: str, target: Any, *, origin: str) -> None:
-        """Add an object that is loaded already.
+        """Add an object that is loaded already, or the error that kept it from that, which `get` then raises.
 
         Raises:
             RequestError: The name is taken.
@@ -83,12 +83,17 @@ class Registry:
 
         Raises:
             UnknownNameError: No table holds the name.
-            RequestError: It comes from an installed package that is broken.
+            RequestError: It comes from an installed package that is broken, or is an error itself.
         """
         targets = self.targets()
         if name not in targets:
-            raise unknown_name(self.kind, name, targets, listing=self._listing)
+            unread = {one: error for one, error in self._objects.items() if isinstance(error, RequestError)}
+            read = [one for one in targets if one not in unread]
+            listing = "; not read: ".join([self._listing, *map(str, unread.values())])
+            raise unknown_name(self.kind, name, read, listing=listing)
         if name in self._objects:
+            if isinstance(self._objects[name], RequestError):
+                raise self._objects[name]
             return self._objects[name]
         module, _, attribute = targets[name].partition(":")
         try:

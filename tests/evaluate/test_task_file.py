@@ -179,6 +179,39 @@ def test_a_python_file_without_a_task_is_an_error(tmp_path: Path, code: str, mes
         load_task_class(path)
 
 
+@pytest.fixture
+def mixed(kitchen: Path) -> Path:
+    """A folder of tasks, with files in it that are none."""
+    kitchen.with_name("model.py").write_text("class Mine:\n    pass\n")
+    kitchen.with_name("broken.py").write_text("raise ValueError('oh')\n")
+    kitchen.with_name("wrong.yaml").write_text("name: [\n")
+    return kitchen.parent
+
+
+def test_a_folder_s_other_files_do_not_hide_its_tasks(otoscope: Command, mixed: Path, tmp_path: Path) -> None:
+    command = ("--task", "kitchen-sounds", "--tasks-dir", mixed, "--model", "baseline:majority", "--json")
+    result = otoscope("eval", *command, "--results-dir", tmp_path / "r")
+    assert result.status == 0, result.stderr
+    assert result.json[0]["task"] == "kitchen-sounds"
+
+
+def test_where_a_name_is_not_found_files_that_cannot_be_read_are_named(otoscope: Command, mixed: Path) -> None:
+    result = otoscope("eval", "--task", "kitchen-sound", "--tasks-dir", mixed)
+    assert result.status == 2
+    assert "did you mean 'kitchen-sounds'? All names: otoscope tasks; not read: " in result.stderr
+    assert "broken.py: importing it failed with ValueError: oh; not read: " in result.stderr
+    assert "wrong.yaml: not valid YAML" in result.stderr
+    assert "model.py" not in result.stderr  # there is no task in it, and nothing wrong with it
+
+
+def test_a_list_of_tasks_says_which_files_cannot_be_read(otoscope: Command, mixed: Path) -> None:
+    rows = {row["name"]: row for row in otoscope("tasks", "--tasks-dir", mixed, "--json").json}
+    assert rows["kitchen-sounds"]["kind"] == "classification"
+    assert "failed with ValueError: oh" in rows[str(mixed / "broken.py")]["description"]
+    assert str(mixed / "model.py") not in rows
+    assert "ValueError: oh" in otoscope("data", "status", "--tasks-dir", mixed, "--json").stdout
+
+
 def test_missing_files_are_errors(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="no such file, expected a task"):
         load_task_class(tmp_path / "no.yaml")
