@@ -18,6 +18,7 @@ from evaluate.errors import CorpusAbsentError, ManifestError, ProtocolError, Req
 from evaluate.jsonl import refuse_doubled
 from evaluate.manifest import Row, as_texts
 from evaluate.protocols import render_prompt
+from evaluate.registry import is_misspelt
 from evaluate.row_sources import DatasetRows, ManifestRows, choose_rows
 from evaluate.task import Coverage, Split, Task
 from evaluate.types import SAMPLE_SPLIT, Sample
@@ -165,7 +166,7 @@ class CorpusTask(Task):
         if self._source is not None:
             return self._split(split, self._chosen(self._source.rows(split), split))
         if split not in self.corpus_splits():
-            if self.root.is_dir() and split not in self.splits:
+            if split not in self.splits and (self.root.is_dir() or is_misspelt(split, self.known_splits())):
                 raise self.unknown_split(split)
             raise self.not_here(
                 split, f"{self.root} " + ("holds no such split" if self.root.is_dir() else "is no folder")
@@ -275,6 +276,7 @@ class CorpusTask(Task):
             untranscribed=found.untranscribed,
             labels_only=labels_only,
             unassigned=found.unassigned,
+            is_own_size=split not in self.official_sizes,
         )
         del found, rows
         kept.reverse()

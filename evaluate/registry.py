@@ -19,6 +19,11 @@ def unknown_name(kind: str, name: str, known: Iterable[str], *, listing: str) ->
     return UnknownNameError(f"unknown {kind} {name!r}; {listing[0].lower()}{listing[1:]}")
 
 
+def is_misspelt(name: str, known: Iterable[str]) -> bool:
+    """Whether a name is so near a known one that it hardly means another: `testclean`, not `train-clean`."""
+    return bool(difflib.get_close_matches(name.casefold(), [one.casefold() for one in known], n=1, cutoff=0.85))
+
+
 class Registry:
     """Names and what they stand for.
 

@@ -90,6 +90,15 @@ def test_a_wrong_field_is_an_error_that_names_it(kitchen: Path, change: tuple[st
         load_task_class(kitchen)
 
 
+def test_samples_that_lack_of_a_list_of_one_s_own_are_not_called_official(kitchen: Path) -> None:
+    kitchen.with_name("clips").joinpath("k-2.wav").unlink()
+    assert load_task_class(kitchen)(Path()).read_split("test").coverage.describe() == (
+        "2 of 3 listed samples are here; audio missing for 1: k-2"
+    )
+    kitchen.write_text(KITCHEN + "official_sizes: {test: 3}\n")
+    assert "2 of 3 official samples" in load_task_class(kitchen)(Path()).read_split("test").coverage.describe()
+
+
 def test_a_reference_that_is_no_choice_is_an_error_at_load(kitchen: Path) -> None:
     manifest = kitchen.with_name("kitchen.jsonl")
     manifest.write_text(json.dumps({"id": "k-1", "audio": "clips/k-1.wav", "references": ["spoon"]}))
