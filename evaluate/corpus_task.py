@@ -16,7 +16,7 @@ from evaluate.answers import match_choice
 from evaluate.corpus import CorpusRows, find_folder, name_no_split
 from evaluate.errors import CorpusAbsentError, ManifestError, ProtocolError, RequestError
 from evaluate.jsonl import refuse_doubled
-from evaluate.manifest import Row, as_texts
+from evaluate.manifest import Row, as_texts, misnamed_fields
 from evaluate.protocols import render_prompt
 from evaluate.registry import is_misspelt
 from evaluate.row_sources import DatasetRows, ManifestRows, choose_rows
@@ -133,7 +133,7 @@ class CorpusTask(Task):
             )
         if self.dataset and self._source and not self.dataset.split and name_no_split(self._source.rows(split)):
             found.append("the dataset does not say that its rows are of this split; they are taken for it")
-        return found
+        return [*found, *self._misnamed.get(split, ())]
 
     def spoken_language(self, split: str) -> str:
         """Return the language of a split's speech; "" where each row names its own, or there is none."""
@@ -239,6 +239,11 @@ class CorpusTask(Task):
         """One object for equal prompts and equal groups: there may be a million samples."""
         return {}
 
+    @cached_property
+    def _misnamed(self) -> dict[str, list[str]]:
+        """Split to what is to be said of fields that its manifest may have meant otherwise."""
+        return {}
+
     def _shared(self, groups: dict[str, str]) -> Mapping[str, str]:
         known: Mapping[str, str] = self._known.setdefault(tuple(groups.items()), groups)
         return known
@@ -259,6 +264,9 @@ class CorpusTask(Task):
         """Make a split of rows; rows whose audio is not there are counted, not an error."""
         rows = list(found.rows)
         if self.is_listed:
+            if self.dataset is None:
+                read = {self.context_field, self.reference_field(split), *self.reference_fields}
+                self._misnamed[split] = misnamed_fields(rows, read)
             rows = self.prepared(rows, split)
         self._check_language(rows, split)
         _refuse_doubled(rows)

@@ -99,6 +99,24 @@ def test_samples_that_lack_of_a_list_of_one_s_own_are_not_called_official(kitche
     assert "2 of 3 official samples" in load_task_class(kitchen)(Path()).read_split("test").coverage.describe()
 
 
+@pytest.mark.parametrize("model", ["nano", "hearing.py"])  # the one refuses the task, the other is refused
+def test_a_field_that_is_nearly_audio_is_told_before_the_sample_without_a_clip(
+    kitchen: Path, otoscope: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("hearing.py").write_text(
+        "from evaluate.model import ModelAdapter\n\n\nclass Hearing(ModelAdapter):\n    name = 'hearing'\n\n"
+        "    def generate(self, batch, options): ...\n"
+    )
+    kitchen.write_text(KITCHEN.replace("classification", "asr").replace("[accuracy, macro_f1]", "[wer]"))
+    manifest = kitchen.with_name("kitchen.jsonl")
+    manifest.write_text(manifest.read_text().replace("audio", "audio_path"))
+    result = otoscope("eval", "--task", kitchen, "--model", model, "--results-dir", tmp_path / "r")
+    said = "NOTE: kitchen-sounds:test: kitchen.jsonl: field 'audio_path' is not one that is read; did you mean 'audio'?"
+    assert (result.status, result.stderr.count(said)) == (2, 1)
+    assert result.stderr.index(said) < result.stderr.index("sample 'k-1' has no ")
+
+
 def test_a_reference_that_is_no_choice_is_an_error_at_load(kitchen: Path) -> None:
     manifest = kitchen.with_name("kitchen.jsonl")
     manifest.write_text(json.dumps({"id": "k-1", "audio": "clips/k-1.wav", "references": ["spoon"]}))
