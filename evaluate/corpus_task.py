@@ -199,15 +199,18 @@ class CorpusTask(Task):
         is_inside = self.data_dir.resolve().name in names or (self.data_dir / split).is_dir()
         inside = " (--data-dir is the folder above it)" if is_inside else ""
         return CorpusAbsentError(
-            f"{self.name}:{split} is not here: {found}{inside}; {self._how_to_get(split)}; or name the folder that "
-            "holds it with --data-dir, a list with --manifest, or a dataset with --dataset"
+            f"{self.name}:{split} is not here: {found}{inside}; {self._how_to_get(split)}name the folder that holds it "
+            "with --data-dir, a list with --manifest, or a dataset with --dataset"
         )
 
     def _how_to_get(self, split: str) -> str:
+        """Return what there is to do, up to the next thing, "" where nothing is known."""
         from evaluate.data.sources import read_sources
 
         known = read_sources().get(self.name)
-        return known.how_to_get(split) if known else f"it comes from {self.source}" if self.source else "get it"
+        if known:
+            return f"{known.how_to_get(split)}; or "
+        return f"it comes from {self.source}; or " if self.source else ""
 
     def require_audio(self, split: str, folder: Path, audio: object) -> None:
         """Raise where a folder holds no audio, unless nobody will listen.

@@ -51,6 +51,11 @@ def parse_line(where: str, raw: bytes) -> dict[str, Any]:
         record = json.loads(raw.removeprefix(BOM_UTF8).decode("utf-8", "surrogatepass"))
     except UnicodeDecodeError as error:
         raise ManifestError(f"{where}: not UTF-8 ({error.reason}); save the file as UTF-8") from error
+    except json.JSONDecodeError as error:
+        column = min(error.pos, len(error.doc.rstrip())) + 1  # its own counts lines too, of which this is one
+        raise ManifestError(
+            f"{where}: not valid JSON ({error.msg}, column {column}), expected one object per line"
+        ) from error
     except (ValueError, RecursionError) as error:
         raise ManifestError(f"{where}: not valid JSON ({error}), expected one object per line") from error
     if not isinstance(record, dict):

@@ -9,7 +9,7 @@ from evaluate.commands.shared import CHECK_FAILED, TOO_MANY_FAILED, generation_o
 
 
 @click.command("check-batching")
-@click.option("--task", "task_specs", required=True, help="NAME[:SPLIT][,…] or a task file.")
+@click.option("--task", "task_specs", type=options.TaskSpecs(), required=True, help="NAME[:SPLIT][,…] or a task file.")
 @click.option("--model", "model_spec", required=True, help="FAMILY:WHERE or a short name, see otoscope models.")
 @options.DATA_DIR
 @options.TASKS_DIR

@@ -37,8 +37,16 @@ def notice_all(lines: Iterable[str]) -> None:
 
 
 def run_folder(run: Path, results_dir: Path) -> Path:
-    """Return the folder that a RUN argument names: itself, or that of this name among the runs of a results folder."""
+    """Return the folder that a RUN argument names: itself, or that of this name among the runs of a results folder.
+
+    Raises:
+        RequestError: There is neither.
+    """
     inside = results_dir / "runs" / run
+    if not run.exists() and not inside.exists():
+        raise RequestError(
+            f"{run}: no such folder, nor is there one in {results_dir / 'runs'}; expected a run's folder"
+        )
     return inside if not run.exists() and inside.is_dir() else run
 
 

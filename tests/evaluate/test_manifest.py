@@ -47,7 +47,8 @@ def test_audio_is_looked_for_beside_the_manifest_and_then_in_the_data_folder(
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('{"id": "a", ', r"m\.jsonl:2: not valid JSON"),
+        ('{"id": "a", ', r"m\.jsonl:2: not valid JSON \([^():]*, column 12\), expected"),
+        ('{"id": "a" "audio"}', r"m\.jsonl:2: not valid JSON \(Expecting ',' delimiter, column 12\), expected"),
         ("[1, 2]", r"m\.jsonl:2: found list, expected a JSON object"),
         ({**GOOD, "id": "first"}, r"m\.jsonl:2: id 'first' stands already in .*m\.jsonl:1"),
         ({**GOOD, "id": 7}, r"m\.jsonl:2: 'id' is 7, expected a string"),

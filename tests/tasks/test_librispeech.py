@@ -68,6 +68,14 @@ def test_an_unknown_split_gets_near_matches(librispeech: Path) -> None:
         LibriSpeech(librispeech).read_split("test-claen")
 
 
+def test_a_task_whose_source_is_not_known_asks_for_the_folder_alone(tmp_path: Path) -> None:
+    class Birds(LibriSpeech):
+        name, source, top_folders = "birds", "", ("Birds",)
+
+    with pytest.raises(CorpusAbsentError, match=r"Birds is no folder; name the folder that holds it with --data-dir"):
+        Birds(tmp_path).read_split("test-clean")
+
+
 @pytest.mark.parametrize("split", ["testclean", "TEST-CLEAN", "test-claen"])
 def test_a_misspelt_split_gets_near_matches_before_its_corpus_is_looked_for(tmp_path: Path, split: str) -> None:
     with pytest.raises(UnknownNameError, match=f"split of librispeech '{split}'; did you mean 'test-clean'"):
