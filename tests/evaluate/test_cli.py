@@ -60,7 +60,7 @@ def test_what_stands_without_an_option_is_told_the_options(otoscope: Command) ->
     ("model", "message"),
     [
         ("foo", "unknown model 'foo'; expected a name that otoscope models lists, or FAMILY:WHERE, e.g. "),
-        ("nanoo", "did you mean 'nano'? Expected a name that otoscope models lists, or FAMILY:WHERE, "),
+        ("nanoo", "did you mean 'nano' or 'nano:'? Expected a name that otoscope models lists, or FAMILY:WHERE, "),
     ],
 )
 def test_an_unknown_model_is_told_what_is_expected(otoscope: Command, model: str, message: str) -> None:
