@@ -16,8 +16,9 @@ from evaluate.answers import match_choice
 from evaluate.corpus import CorpusRows, find_folder, name_no_split
 from evaluate.errors import CorpusAbsentError, ManifestError, ProtocolError, RequestError
 from evaluate.jsonl import refuse_doubled
-from evaluate.manifest import Row, as_texts
+from evaluate.manifest import Row, as_texts, misnamed_fields
 from evaluate.protocols import render_prompt
+from evaluate.registry import is_misspelt
 from evaluate.row_sources import DatasetRows, ManifestRows, choose_rows
 from evaluate.task import Coverage, Split, Task
 from evaluate.types import SAMPLE_SPLIT, Sample
@@ -132,7 +133,7 @@ class CorpusTask(Task):
             )
         if self.dataset and self._source and not self.dataset.split and name_no_split(self._source.rows(split)):
             found.append("the dataset does not say that its rows are of this split; they are taken for it")
-        return found
+        return [*found, *self._misnamed.get(split, ())]
 
     def spoken_language(self, split: str) -> str:
         """Return the language of a split's speech; "" where each row names its own, or there is none."""
@@ -165,7 +166,7 @@ class CorpusTask(Task):
         if self._source is not None:
             return self._split(split, self._chosen(self._source.rows(split), split))
         if split not in self.corpus_splits():
-            if self.root.is_dir() and split not in self.splits:
+            if split not in self.splits and (self.root.is_dir() or is_misspelt(split, self.known_splits())):
                 raise self.unknown_split(split)
             raise self.not_here(
                 split, f"{self.root} " + ("holds no such split" if self.root.is_dir() else "is no folder")
@@ -198,15 +199,18 @@ class CorpusTask(Task):
         is_inside = self.data_dir.resolve().name in names or (self.data_dir / split).is_dir()
         inside = " (--data-dir is the folder above it)" if is_inside else ""
         return CorpusAbsentError(
-            f"{self.name}:{split} is not here: {found}{inside}; {self._how_to_get(split)}; or name the folder that "
-            "holds it with --data-dir, a list with --manifest, or a dataset with --dataset"
+            f"{self.name}:{split} is not here: {found}{inside}; {self._how_to_get(split)}name the folder that holds it "
+            "with --data-dir, a list with --manifest, or a dataset with --dataset"
         )
 
     def _how_to_get(self, split: str) -> str:
+        """Return what there is to do, up to the next thing, "" where nothing is known."""
         from evaluate.data.sources import read_sources
 
         known = read_sources().get(self.name)
-        return known.how_to_get(split) if known else f"it comes from {self.source}" if self.source else "get it"
+        if known:
+            return f"{known.how_to_get(split)}; or "
+        return f"it comes from {self.source}; or " if self.source else ""
 
     def require_audio(self, split: str, folder: Path, audio: object) -> None:
         """Raise where a folder holds no audio, unless nobody will listen.
@@ -238,6 +242,11 @@ class CorpusTask(Task):
         """One object for equal prompts and equal groups: there may be a million samples."""
         return {}
 
+    @cached_property
+    def _misnamed(self) -> dict[str, list[str]]:
+        """Split to what is to be said of fields that its manifest may have meant otherwise."""
+        return {}
+
     def _shared(self, groups: dict[str, str]) -> Mapping[str, str]:
         known: Mapping[str, str] = self._known.setdefault(tuple(groups.items()), groups)
         return known
@@ -258,6 +267,9 @@ class CorpusTask(Task):
         """Make a split of rows; rows whose audio is not there are counted, not an error."""
         rows = list(found.rows)
         if self.is_listed:
+            if self.dataset is None:
+                read = {self.context_field, self.reference_field(split), *self.reference_fields}
+                self._misnamed[split] = misnamed_fields(rows, read)
             rows = self.prepared(rows, split)
         self._check_language(rows, split)
         _refuse_doubled(rows)
@@ -275,6 +287,7 @@ class CorpusTask(Task):
             untranscribed=found.untranscribed,
             labels_only=labels_only,
             unassigned=found.unassigned,
+            is_own_size=split not in self.official_sizes,
         )
         del found, rows
         kept.reverse()

@@ -3,6 +3,7 @@
 Errors name file and line (`where`); nothing is repaired.
 """
 
+import difflib
 import json
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
@@ -50,6 +51,11 @@ def parse_line(where: str, raw: bytes) -> dict[str, Any]:
         record = json.loads(raw.removeprefix(BOM_UTF8).decode("utf-8", "surrogatepass"))
     except UnicodeDecodeError as error:
         raise ManifestError(f"{where}: not UTF-8 ({error.reason}); save the file as UTF-8") from error
+    except json.JSONDecodeError as error:
+        column = min(error.pos, len(error.doc.rstrip())) + 1  # its own counts lines too, of which this is one
+        raise ManifestError(
+            f"{where}: not valid JSON ({error.msg}, column {column}), expected one object per line"
+        ) from error
     except (ValueError, RecursionError) as error:
         raise ManifestError(f"{where}: not valid JSON ({error}), expected one object per line") from error
     if not isinstance(record, dict):
@@ -65,8 +71,7 @@ def text_field(where: str, record: Mapping[str, Any], key: str, *, default: str 
     """
     value = record.get(key, default)
     if not isinstance(value, str):
-        found = shown(value) if key in record else "missing"
-        raise ManifestError(f"{where}: {key!r} is {found}, expected a string")
+        raise ManifestError(f"{where}: {key!r} is {_found(record, key)}, expected a string")
     if key == "id" and not value:
         raise ManifestError(f"{where}: 'id' is empty, expected a name that is unique in the file")
     return value
@@ -80,12 +85,19 @@ def references_field(where: str, record: Mapping[str, Any], key: str) -> tuple[s
     """
     value = record.get(key)
     if not isinstance(value, list) or not value or not all(isinstance(text, str) for text in value):
-        found = shown(value) if key in record else "missing"
         raise ManifestError(
-            f'{where}: {key!r} is {found}, expected a list of strings like ["the true text"]; '
+            f'{where}: {key!r} is {_found(record, key)}, expected a list of strings like ["the true text"]; '
             "an empty string is a legal reference, null is not"
         )
     return tuple(value)
+
+
+def _found(record: Mapping[str, Any], key: str) -> str:
+    """Return a field's value for a message; where it is missing, with the field that may have been meant for it."""
+    if key in record:
+        return shown(record[key])
+    near = difflib.get_close_matches(key, record, n=1, cutoff=0.75)
+    return f"missing (there is {near[0]!r})" if near else "missing"
 
 
 def groups_field(where: str, record: Mapping[str, Any]) -> dict[str, str]:

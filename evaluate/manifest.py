@@ -13,11 +13,13 @@ the Qwen-Audio form the id is the file's name without its suffix and `source` sa
 evaluation there is no reference.
 """
 
+import difflib
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any
@@ -113,9 +115,45 @@ def read_manifest(
 _OWN_FIELDS = frozenset(
     {"id", "audio", "references", "start_s", "duration_s", "language", "question", "source_text", "split", "groups"}
 )
-
-
+# What other programs call a field whose name here is not much like that.
+_CALLED_ELSEWHERE = dict.fromkeys(("wav", "path", "file", "audio_path", "audio_file", "audio_filepath"), "audio") | {
+    "lang": "language",
+    "start": "start_s",
+}
 _NO_FIELDS: Mapping[str, Any] = MappingProxyType({})  # one for all lines: there may be a million
+
+
+def misnamed_fields(rows: Iterable[Row], read: Container[str] = ()) -> list[str]:
+    """Return a line for each field that looks like one of the own form that its line lacks, and so counts for nothing.
+
+    Args:
+        rows: Of manifests.
+        read: Other fields that the task reads.
+    """
+    found: dict[tuple[str, str], str] = {}
+    for row in rows:
+        for name in () if row.source else row.fields:
+            meant = _meant_by(name)
+            if meant and (row.where, name) not in found and name not in read and not _holds(row, meant):
+                found[row.where, name] = meant
+    return [
+        f"{Path(where).name}: field {name!r} is not one that is read; did you mean {meant!r}?"
+        for (where, name), meant in found.items()
+    ]
+
+
+@lru_cache(maxsize=1000)  # lines mostly have the same fields
+def _meant_by(name: str) -> str:
+    """Return the field of the own form that a name is nearly, "" where it is none."""
+    near = difflib.get_close_matches(name.casefold(), _OWN_FIELDS, n=1, cutoff=0.85)  # not `question_id`
+    return _CALLED_ELSEWHERE.get(name.casefold()) or (near[0] if near and name not in _OWN_FIELDS else "")
+
+
+def _holds(row: Row, field: str) -> bool:
+    """Whether a row has a field of the own form."""
+    if field in ("start_s", "duration_s"):
+        return any(getattr(clip, field) for clip in row.audio)
+    return bool(getattr(row, field)) or (bool(row.turns) and field in ("audio", "question"))
 
 
 @dataclass(frozen=True, slots=True)

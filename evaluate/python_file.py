@@ -11,6 +11,10 @@ from evaluate.errors import RequestError
 USER_MODULE = "otoscope_user_"  # begins the name of every module that a path of the user's was imported as
 
 
+class NoClassError(RequestError):
+    """A Python file is sound, but about something else."""
+
+
 def _import(path: Path) -> Any:
     """Import a Python file by its path.
 
@@ -33,7 +37,8 @@ def class_in(path: Path, base: type[Any]) -> type[Any]:
     """Return the one concrete subclass of `base` that a Python file defines.
 
     Raises:
-        RequestError: There is none, or more than one.
+        NoClassError: There is none.
+        RequestError: The file does not run, or there is more than one.
     """
     module = _import(path)
     classes = [
@@ -45,5 +50,6 @@ def class_in(path: Path, base: type[Any]) -> type[Any]:
         and not inspect.isabstract(value)
     ]
     if len(classes) != 1:
-        raise RequestError(f"{path}: {len(classes)} subclasses of {base.__name__} in it, expected exactly one")
+        error = RequestError if classes else NoClassError
+        raise error(f"{path}: {len(classes)} subclasses of {base.__name__} in it, expected exactly one")
     return classes[0]

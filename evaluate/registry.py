@@ -19,6 +19,11 @@ def unknown_name(kind: str, name: str, known: Iterable[str], *, listing: str) ->
     return UnknownNameError(f"unknown {kind} {name!r}; {listing[0].lower()}{listing[1:]}")
 
 
+def is_misspelt(name: str, known: Iterable[str]) -> bool:
+    """Whether a name is so near a known one that it hardly means another: `testclean`, not `train-clean`."""
+    return bool(difflib.get_close_matches(name.casefold(), [one.casefold() for one in known], n=1, cutoff=0.85))
+
+
 class Registry:
     """Names and what they stand for.
 
@@ -38,7 +43,7 @@ class Registry:
         self._objects: dict[str, Any] = {}
 
     def add(self, name: str, target: Any, *, origin: str) -> None:
-        """Add an object that is loaded already.
+        """Add an object that is loaded already, or the error that kept it from that, which `get` then raises.
 
         Raises:
             RequestError: The name is taken.
@@ -83,12 +88,17 @@ class Registry:
 
         Raises:
             UnknownNameError: No table holds the name.
-            RequestError: It comes from an installed package that is broken.
+            RequestError: It comes from an installed package that is broken, or is an error itself.
         """
         targets = self.targets()
         if name not in targets:
-            raise unknown_name(self.kind, name, targets, listing=self._listing)
+            unread = {one: error for one, error in self._objects.items() if isinstance(error, RequestError)}
+            read = [one for one in targets if one not in unread]
+            listing = "; not read: ".join([self._listing, *map(str, unread.values())])
+            raise unknown_name(self.kind, name, read, listing=listing)
         if name in self._objects:
+            if isinstance(self._objects[name], RequestError):
+                raise self._objects[name]
             return self._objects[name]
         module, _, attribute = targets[name].partition(":")
         try:

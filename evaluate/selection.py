@@ -93,6 +93,8 @@ def select_tasks(task_specs: str, model: ModelAdapter, settings: SelectionSettin
                 raise RequestError(f"two tasks are called {task.name!r} and have a split {split.name!r}; rename one")
             with skipping():
                 samples = split.samples[: settings.limit]
+                for remark in task.remarks(split.asks_as):  # first: it may say why a model cannot do the split
+                    notice(f"NOTE: {task.name}:{split.name}: {remark}")
                 _refuse(task, split, samples, model, needs_judge=one.of_all and not settings.has_judge)
                 _check(task, split, settings, notice)
                 selections.setdefault(key, Selection(task, split, samples))
@@ -215,8 +217,6 @@ def _check(task: Task, split: Split, settings: SelectionSettings, notice: Notice
         require_complete(task, split)
     if text := split.coverage.describe():
         notice(f"PARTIAL: {task.name}:{split.name}: {text}")
-    for remark in task.remarks(split.asks_as):
-        notice(f"NOTE: {task.name}:{split.name}: {remark}")
 
 
 def _refuse_doubled_ids(task: Task, split: Split) -> None:

@@ -202,6 +202,13 @@ def _format_count(document: dict[str, Any]) -> str:
     return str(document["n_total"]) if document["n_total"] == size else f"{document['n_total']} of {size}"
 
 
+def format_p_value(p_value: float | None) -> str:
+    """Return a probability as tables show it; one that is small is not none."""
+    if p_value is None:
+        return "–"
+    return "< 0.0001" if p_value < 0.0001 else f"{p_value:.4f}"
+
+
 def print_comparison(comparison: dict[str, Any]) -> None:
     """Print what `evaluate.compare.compare_runs` found."""
     rows = []
@@ -210,7 +217,7 @@ def print_comparison(comparison: dict[str, Any]) -> None:
         values = [format_value(value, is_rate=is_rate) for value in found["values"]]
         values.append(format_difference(found["difference"], is_rate=is_rate))
         p_values = [found["p_value"], found.get("mcnemar_p_value")]
-        shown = ["–" if p_value is None else f"{p_value:.4f}" for p_value in p_values]
+        shown = [format_p_value(p_value) for p_value in p_values]
         rows.append([f"{name} {arrow}", *values, format_interval(found["ci"], is_rate=is_rate), *shown])
     models = [run["name"] for run in comparison["runs"]]
     title = f"{comparison['task']}:{comparison['split']}, {comparison['n_samples']} samples: {models[0]} → {models[1]}"
@@ -231,7 +238,8 @@ def _notes_of_comparison(comparison: dict[str, Any]) -> Iterator[str]:
     if comparison["n_better"] is not None:
         better, worse = comparison["n_better"], comparison["n_worse"]
         same = comparison["n_samples"] - better - worse
-        yield f"{comparison['primary']}: {better} samples better, {worse} worse, {same} the same"
+        samples = "sample" if better == 1 else "samples"
+        yield f"{comparison['primary']}: {better} {samples} better, {worse} worse, {same} the same"
     for name, found in comparison["metrics"].items():
         if reason := found.get("reason"):
             yield f"{name} has no difference: {reason}"

@@ -30,6 +30,7 @@ class Coverage:
     untranscribed: tuple[str, ...] = ()  # ids with audio but no transcript
     unassigned: tuple[str, ...] = ()  # ids of lines of a list that are of no known split
     labels_only: bool = False  # no audio is here, and none is needed: the model does not hear
+    is_own_size: bool = False  # `official` is how many the list holds that is read: no size was published
 
     @property
     def is_complete(self) -> bool:
@@ -43,7 +44,8 @@ class Coverage:
             return ""
         parts = ["no audio is here, scored from its lists alone"] if self.labels_only else []
         if self.official not in (None, self.found):
-            parts.append(f"{self.found} of {self.official} official samples are here")
+            which = "listed" if self.is_own_size else "official"
+            parts.append(f"{self.found} of {self.official} {which} samples are here")
         for what, ids in (
             ("audio missing for", self.missing_audio),
             ("no transcript for", self.untranscribed),

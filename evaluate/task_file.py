@@ -28,7 +28,7 @@ from evaluate.judging.rubric import load_rubric
 from evaluate.manifest_task import ManifestTask
 from evaluate.metrics import registry as metric_registry
 from evaluate.protocols import PLACE, PLACES
-from evaluate.python_file import class_in
+from evaluate.python_file import NoClassError, class_in
 from evaluate.registry import unknown_name
 from evaluate.results import slug
 from evaluate.task import Task
@@ -67,18 +67,26 @@ def load_task_class(path: Path) -> type[Task]:
     return _class_of_python(path) if path.suffix == ".py" else _class_of_yaml(path)
 
 
-def task_files(folder: Path) -> dict[str, type[Task]]:
-    """Return the tasks in a folder's YAML and Python files, by name.
+def task_files(folder: Path) -> dict[str, type[Task] | RequestError]:
+    """Return the tasks in a folder's YAML and Python files, by name; Python files without a task are passed over.
+
+    A file that cannot be read must not hide the others: its error stands under its path.
 
     Raises:
-        RequestError: There is no such folder, a file does not describe a task, or two have one name.
+        RequestError: There is no such folder, or two tasks have one name.
     """
     if not folder.is_dir():
         raise RequestError(f"{folder}: no such folder, expected --tasks-dir with .yaml or .py tasks")
-    found: dict[str, type[Task]] = {}
+    found: dict[str, type[Task] | RequestError] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix in TASK_SUFFIXES and not path.name.startswith(("_", ".")):
-            task = load_task_class(path)
+            try:
+                task = load_task_class(path)
+            except NoClassError:
+                continue
+            except RequestError as error:
+                found[str(path)] = error
+                continue
             if task.name in found:
                 raise RequestError(f"{path}: task {task.name!r} stands in another file of {folder} already; rename one")
             found[task.name] = task

@@ -110,9 +110,8 @@ def model_maker(spec: str, *, device: str, dtype: str, arguments: Mapping[str, s
         adapter_class = class_in(path, ModelAdapter)
     elif not colon:
         known = [*SHORT_NAMES, *(f"{name}:" for name in registry.names())]
-        raise unknown_name(
-            "model", spec, known, listing=f"or FAMILY:WHERE, e.g. whisper:openai/whisper-base. {LISTING}"
-        )
+        expected = "Expected a name that otoscope models lists, or FAMILY:WHERE, e.g. whisper:openai/whisper-base"
+        raise unknown_name("model", spec, known, listing=expected)
     else:
         adapter_class = registry.get(family)
     settings = _settings(adapter_class, spec, arguments)

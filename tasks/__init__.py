@@ -38,7 +38,7 @@ def task_registry(tasks_dir: Path | None) -> Registry:
     """Return the table of names, those of a folder of task files included.
 
     Raises:
-        RequestError: A file does not describe a task, or claims a name that is taken.
+        RequestError: A file claims a name that is taken.
     """
     if tasks_dir is None:
         return registry

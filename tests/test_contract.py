@@ -403,7 +403,7 @@ def test_a_run_is_named_by_its_folder_or_by_its_place_in_the_results(
     viewed = otoscope("view", inside, "--results-dir", results, "--static", tmp_path / "page")
     assert (viewed.status, (tmp_path / "page" / "index.html").is_file()) == (0, True)
     absent = otoscope("compare", inside, inside)
-    assert (absent.status, "no scores.json in it, expected the folder of a scored run" in absent.stderr) == (2, True)
+    assert (absent.status, "nor is there one in results/runs; expected a run's folder" in absent.stderr) == (2, True)
 
 
 # Exit statuses

@@ -17,7 +17,7 @@ from evaluate.commands.shared import (
 
 
 @click.command("check-batching", cls=Command)
-@click.option("--task", "task_specs", required=True, help="NAME[:SPLIT][,…] or a task file.")
+@click.option("--task", "task_specs", type=options.TaskSpecs(), required=True, help="NAME[:SPLIT][,…] or a task file.")
 @click.option("--model", "model_spec", required=True, help="FAMILY:WHERE or a short name, see otoscope models.")
 @options.DATA_DIR
 @options.TASKS_DIR

@@ -33,9 +33,11 @@ _NO_MODEL = (
 
 
 @click.command("eval", cls=Command)
+@click.argument("unnamed", nargs=-1, metavar="", is_eager=True, expose_value=False, callback=options.refuse_unnamed)
 @click.option(
     "--task",
     "task_specs",
+    type=options.TaskSpecs(),
     required=True,
     help="NAME[:SPLIT][,…], a task file, all or all:SPLIT; where no SPLIT is named, samples stand in for an absent "
     "corpus.",

@@ -23,6 +23,24 @@ def parse_seconds(context: click.Context, parameter: click.Parameter, value: flo
     return value
 
 
+class TaskSpecs(click.types.StringParamType):
+    """The text of `--task` where one must be named."""
+
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:
+        """Return what is said where none is."""
+        del param, ctx
+        return "Name a task, e.g. --task aishell1; otoscope tasks lists all"
+
+
+def refuse_unnamed(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> None:
+    """Refuse what stands without an option; for click's `callback`."""
+    del parameter
+    if values:
+        raise click.UsageError(
+            f"unexpected: {' '.join(values)}; tasks are named with --task, models with --model", context
+        )
+
+
 RESULTS_DIR = click.option(
     "--results-dir",
     type=click.Path(path_type=Path),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evaluate.errors import RequestError
+from evaluate.errors import RequestError, RunDamagedError
 from evaluate.lines import one_line
 
 if TYPE_CHECKING:
@@ -53,12 +53,18 @@ def run_folder(run: Path, results_dir: Path) -> Path:
     """Return the folder that a RUN argument names: itself, or that of this name among the runs of a results folder.
 
     Of a split's folder, the newest run in it whose audio was not replaced by a probe.
+
+    Raises:
+        RequestError: There is no such folder.
     """
-    from evaluate.errors import RunDamagedError
     from evaluate.results import read_scores
 
     inside = results_dir / "runs" / run
     folder = inside if not run.exists() and inside.is_dir() else run
+    if not folder.exists():
+        raise RequestError(
+            f"{run}: no such folder, nor is there one in {results_dir / 'runs'}; expected a run's folder"
+        )
     runs = []
     for path in folder.glob("*/scores.json") if not (folder / "scores.json").exists() else ():
         with suppress(RunDamagedError, OSError):  # it is not what is asked for; report names it

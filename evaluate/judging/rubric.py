@@ -198,7 +198,7 @@ def load_rubric(name: str) -> Rubric:
         path = Path(str(files("evaluate.judging") / "rubrics" / f"{name}.yaml"))
     else:
         names = rubric_names()
-        raise unknown_name("rubric", name, names, listing=f"or a .yaml file; rubrics: {', '.join(names)}")
+        raise unknown_name("rubric", name, names, listing=f"Expected a .yaml file or one of: {', '.join(names)}")
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:

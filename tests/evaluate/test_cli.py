@@ -41,6 +41,35 @@ def test_catalogues_list_and_describe(otoscope: Command) -> None:
 
 
 @pytest.mark.parametrize("command", ["eval", "check-batching"])
+def test_a_missing_task_says_how_one_is_named(otoscope: Command, command: str) -> None:
+    result = otoscope(command, "--model", "nano")
+    assert (result.status, result.stderr) == (
+        2,
+        "error: Missing option '--task'. Name a task, e.g. --task aishell1; otoscope tasks lists all\n",
+    )
+
+
+def test_what_stands_without_an_option_is_told_the_options(otoscope: Command) -> None:
+    result = otoscope("eval", "vocalsound", "nano")
+    assert (result.status, result.stderr) == (
+        2,
+        "error: unexpected: vocalsound nano; tasks are named with --task, models with --model\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("foo", "unknown model 'foo'; expected a name that otoscope models lists, or FAMILY:WHERE, e.g. "),
+        ("nanoo", "did you mean 'nano' or 'nano:'? Expected a name that otoscope models lists, or FAMILY:WHERE, "),
+    ],
+)
+def test_an_unknown_model_is_told_what_is_expected(otoscope: Command, model: str, message: str) -> None:
+    result = otoscope("eval", "--task", "aishell1", "--model", model)
+    assert (result.status, message in result.stderr) == (2, True), result.stderr
+
+
+@pytest.mark.parametrize("command", ["eval", "check-batching"])
 def test_no_number_of_seconds_is_no_batch(otoscope: Command, command: str) -> None:
     result = otoscope(command, "--task", "librispeech", "--model", "nano", "--max-batch-seconds", "nan")
     assert result.status == 2

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from evaluate.tables import format_p_value
+
 Command = Callable[..., Any]
 Write = Callable[..., Path]
 IDS = ("11-22-0000", "11-22-0001", "33-44-0000")
@@ -50,7 +52,7 @@ def test_the_table_names_both_runs(otoscope: Command, score: Command) -> None:
     assert result.status == 0
     assert "librispeech:test-clean, 3 samples: a → b" in result.stdout
     assert "11-22-0000" in result.stdout
-    assert "wer: 1 samples better, 0 worse, 2 the same" in result.stdout
+    assert "wer: 1 sample better, 0 worse, 2 the same" in result.stdout
 
 
 def test_a_run_against_itself_does_not_differ(otoscope: Command, score: Command) -> None:
@@ -93,6 +95,22 @@ def test_right_or_wrong_answers_get_mcnemar_s_exact_test(otoscope: Command, scor
     ser = otoscope("compare", first, second, "--json").json["metrics"]["ser"]
     assert ser["mcnemar_p_value"] == 1.0  # two won, one lost: 2 * (1 + 3) / 2^3, at most 1
     assert "mcnemar_p_value" not in otoscope("compare", first, second, "--json").json["metrics"]["wer"]
+
+
+@pytest.mark.parametrize(
+    ("p_value", "shown"), [(None, "–"), (1.0, "1.0000"), (1e-4, "0.0001"), (9e-5, "< 0.0001"), (0.0, "< 0.0001")]
+)
+def test_a_small_p_value_is_not_shown_as_none(p_value: float | None, shown: str) -> None:
+    assert format_p_value(p_value) == shown
+
+
+def test_where_no_run_is_the_results_folder_that_was_given_is_named(otoscope: Command, tmp_path: Path) -> None:
+    for command in (("compare", "a/b", "c"), ("view", "a/b")):
+        result = otoscope(*command, "--results-dir", tmp_path / "x")
+        assert (result.status, result.stderr) == (
+            2,
+            f"error: a/b: no such folder, nor is there one in {tmp_path / 'x' / 'runs'}; expected a run's folder\n",
+        )
 
 
 def test_speakers_are_drawn_and_swapped_as_a_whole(otoscope: Command, score: Command) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from evaluate.answer_files import read_hypotheses, read_references
 from evaluate.errors import ManifestError
-from evaluate.manifest import read_manifest
+from evaluate.manifest import misnamed_fields, read_manifest
 from evaluate.types import Failure
 
 GOOD = {"id": "a", "audio": "a.wav", "references": ["x"]}
@@ -47,12 +47,18 @@ def test_audio_is_looked_for_beside_the_manifest_and_then_in_the_data_folder(
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('{"id": "a", ', r"m\.jsonl:2: not valid JSON"),
+        ('{"id": "a", ', r"m\.jsonl:2: not valid JSON \([^():]*, column 12\), expected"),
+        ('{"id": "a" "audio"}', r"m\.jsonl:2: not valid JSON \(Expecting ',' delimiter, column 12\), expected"),
         ("[1, 2]", r"m\.jsonl:2: found list, expected a JSON object"),
         ({**GOOD, "id": "first"}, r"m\.jsonl:2: id 'first' stands already in .*m\.jsonl:1"),
         ({**GOOD, "id": 7}, r"m\.jsonl:2: 'id' is 7, expected a string"),
         ({**GOOD, "id": ""}, r"m\.jsonl:2: 'id' is empty"),
         ({"id": "a", "audio": "a.wav"}, r"m\.jsonl:2: 'references' is missing, expected a list of strings"),
+        (
+            {"id": "a", "reference": ["x"]},
+            r"m\.jsonl:2: 'references' is missing \(there is 'reference'\), expected a list",
+        ),
+        ({"ids": "a", "references": ["x"]}, r"m\.jsonl:2: 'id' is missing \(there is 'ids'\), expected a string"),
         ({**GOOD, "references": None}, r"m\.jsonl:2: 'references' is null, expected a list .* null is not"),
         ({**GOOD, "references": [None]}, r"m\.jsonl:2: 'references' is \[null\]"),
         ({**GOOD, "references": "x"}, r"m\.jsonl:2: 'references' is \"x\", expected a list"),
@@ -72,6 +78,40 @@ def test_a_wrong_line_is_an_error_that_names_file_and_line(
     path = write_jsonl("m.jsonl", {**GOOD, "id": "first"}, line)
     with pytest.raises(ManifestError, match=message):
         read_manifest(path, data_dir=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        *(("langauge", "language"), ("Language", "language"), ("lang", "language"), ("group", "groups")),
+        *(
+            ("audio_path", "audio"),
+            ("wav", "audio"),
+            ("Audio", "audio"),
+            ("duration", "duration_s"),
+            ("start", "start_s"),
+        ),
+    ],
+)
+def test_a_field_that_is_nearly_one_that_the_line_lacks_is_named_once(
+    write_jsonl: Write, tmp_path: Path, name: str, meant: str
+) -> None:
+    lines = [{"id": one, "references": ["x"], name: "de"} for one in "ab"]
+    rows = read_manifest(write_jsonl("m.jsonl", *lines), data_dir=tmp_path)
+    assert misnamed_fields(rows) == [f"m.jsonl: field {name!r} is not one that is read; did you mean {meant!r}?"]
+    assert misnamed_fields(rows, {name}) == []
+
+
+def test_fields_of_one_s_own_are_left_alone(write_jsonl: Write, tmp_path: Path) -> None:
+    own = dict.fromkeys(("speaker", "source", "question_id", "audio_id", "text", "context", "audios"), "x")
+    spans = {"language": "de", "langauge": "de", "start_s": 1, "start": 1, "duration_s": 1, "duration": 1}
+    path = write_jsonl(
+        "m.jsonl",
+        {**GOOD, **own, **spans},
+        {"audio": "b.wav", "gt": "x", "source": "s", "langauge": "de"},
+        {"id": "c", "turns": [{"role": "user", "text": "?", "audio": "c.wav"}], "wav": "", "references": ["x"]},
+    )
+    assert misnamed_fields(read_manifest(path, data_dir=tmp_path)) == []
 
 
 def test_json_nested_too_deep_is_an_error(write_jsonl: Write, tmp_path: Path) -> None:

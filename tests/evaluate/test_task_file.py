@@ -90,6 +90,33 @@ def test_a_wrong_field_is_an_error_that_names_it(kitchen: Path, change: tuple[st
         load_task_class(kitchen)
 
 
+def test_samples_that_lack_of_a_list_of_one_s_own_are_not_called_official(kitchen: Path) -> None:
+    kitchen.with_name("clips").joinpath("k-2.wav").unlink()
+    assert load_task_class(kitchen)(Path()).read_split("test").coverage.describe() == (
+        "2 of 3 listed samples are here; audio missing for 1: k-2"
+    )
+    kitchen.write_text(KITCHEN + "official_sizes: {test: 3}\n")
+    assert "2 of 3 official samples" in load_task_class(kitchen)(Path()).read_split("test").coverage.describe()
+
+
+@pytest.mark.parametrize("model", ["nano", "hearing.py"])  # the one refuses the task, the other is refused
+def test_a_field_that_is_nearly_audio_is_told_before_the_sample_without_a_clip(
+    kitchen: Path, otoscope: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("hearing.py").write_text(
+        "from evaluate.model import ModelAdapter\n\n\nclass Hearing(ModelAdapter):\n    name = 'hearing'\n\n"
+        "    def generate(self, batch, options): ...\n"
+    )
+    kitchen.write_text(KITCHEN.replace("classification", "asr").replace("[accuracy, macro_f1]", "[wer]"))
+    manifest = kitchen.with_name("kitchen.jsonl")
+    manifest.write_text(manifest.read_text().replace("audio", "audio_path"))
+    result = otoscope("eval", "--task", kitchen, "--model", model, "--results-dir", tmp_path / "r")
+    said = "NOTE: kitchen-sounds:test: kitchen.jsonl: field 'audio_path' is not one that is read; did you mean 'audio'?"
+    assert (result.status, result.stderr.count(said)) == (2, 1)
+    assert result.stderr.index(said) < result.stderr.index("sample 'k-1' has no ")
+
+
 def test_a_reference_that_is_no_choice_is_an_error_at_load(kitchen: Path) -> None:
     manifest = kitchen.with_name("kitchen.jsonl")
     manifest.write_text(json.dumps({"id": "k-1", "audio": "clips/k-1.wav", "references": ["spoon"]}))
@@ -177,6 +204,39 @@ def test_a_python_file_without_a_task_is_an_error(tmp_path: Path, code: str, mes
     path.write_text(code)
     with pytest.raises(RequestError, match=message):
         load_task_class(path)
+
+
+@pytest.fixture
+def mixed(kitchen: Path) -> Path:
+    """A folder of tasks, with files in it that are none."""
+    kitchen.with_name("model.py").write_text("class Mine:\n    pass\n")
+    kitchen.with_name("broken.py").write_text("raise ValueError('oh')\n")
+    kitchen.with_name("wrong.yaml").write_text("name: [\n")
+    return kitchen.parent
+
+
+def test_a_folder_s_other_files_do_not_hide_its_tasks(otoscope: Command, mixed: Path, tmp_path: Path) -> None:
+    command = ("--task", "kitchen-sounds", "--tasks-dir", mixed, "--model", "baseline:majority", "--json")
+    result = otoscope("eval", *command, "--results-dir", tmp_path / "r")
+    assert result.status == 0, result.stderr
+    assert result.json[0]["task"] == "kitchen-sounds"
+
+
+def test_where_a_name_is_not_found_files_that_cannot_be_read_are_named(otoscope: Command, mixed: Path) -> None:
+    result = otoscope("eval", "--task", "kitchen-sound", "--tasks-dir", mixed)
+    assert result.status == 2
+    assert "did you mean 'kitchen-sounds'? All names: otoscope tasks; not read: " in result.stderr
+    assert "broken.py: importing it failed with ValueError: oh; not read: " in result.stderr
+    assert "wrong.yaml: not valid YAML" in result.stderr
+    assert "model.py" not in result.stderr  # there is no task in it, and nothing wrong with it
+
+
+def test_a_list_of_tasks_says_which_files_cannot_be_read(otoscope: Command, mixed: Path) -> None:
+    rows = {row["name"]: row for row in otoscope("tasks", "--tasks-dir", mixed, "--json").json}
+    assert rows["kitchen-sounds"]["kind"] == "classification"
+    assert "failed with ValueError: oh" in rows[str(mixed / "broken.py")]["description"]
+    assert str(mixed / "model.py") not in rows
+    assert "ValueError: oh" in otoscope("data", "status", "--tasks-dir", mixed, "--json").stdout
 
 
 def test_missing_files_are_errors(tmp_path: Path) -> None:

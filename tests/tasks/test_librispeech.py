@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluate.errors import CorpusError, ManifestError, RequestError, UnknownNameError
+from evaluate.errors import CorpusAbsentError, CorpusError, ManifestError, RequestError, UnknownNameError
 from evaluate.testing import write_tone
 from tasks.librispeech import LibriSpeech
 
@@ -66,6 +66,26 @@ def test_the_corpus_s_own_folder_as_data_dir_gets_a_hint(librispeech: Path) -> N
 def test_an_unknown_split_gets_near_matches(librispeech: Path) -> None:
     with pytest.raises(UnknownNameError, match="unknown split of librispeech 'test-claen'; did you mean 'test-clean'"):
         LibriSpeech(librispeech).read_split("test-claen")
+
+
+def test_a_task_whose_source_is_not_known_asks_for_the_folder_alone(tmp_path: Path) -> None:
+    class Birds(LibriSpeech):
+        name, source, top_folders = "birds", "", ("Birds",)
+
+    with pytest.raises(CorpusAbsentError, match=r"Birds is no folder; name the folder that holds it with --data-dir"):
+        Birds(tmp_path).read_split("test-clean")
+
+
+@pytest.mark.parametrize("split", ["testclean", "TEST-CLEAN", "test-claen"])
+def test_a_misspelt_split_gets_near_matches_before_its_corpus_is_looked_for(tmp_path: Path, split: str) -> None:
+    with pytest.raises(UnknownNameError, match=f"split of librispeech '{split}'; did you mean 'test-clean'"):
+        LibriSpeech(tmp_path).read_split(split)
+
+
+@pytest.mark.parametrize("split", ["train-clean-100", "train-mine"])
+def test_a_split_that_is_not_official_is_no_misspelt_one(tmp_path: Path, split: str) -> None:
+    with pytest.raises(CorpusAbsentError, match=f"librispeech:{split} is not here: .* is no folder"):
+        LibriSpeech(tmp_path).read_split(split)
 
 
 @pytest.mark.parametrize("split", ["test-clean/", "../LibriSpeech/test-clean", ".", "11"])

@@ -282,7 +282,10 @@ def test_a_rubric_is_the_task_s_or_one_that_is_named(score_chat: Command, tmp_pa
             ("--judge", "baseline:empty", "--judge-gen", "top_p=2"),
             "--judge-gen top_p=2: expected a number from 1e-06 to 1",
         ),
-        (("--judge", "baseline:empty", "--rubric", "x"), "unknown rubric 'x'; or a .yaml file; rubrics: air-bench, "),
+        (
+            ("--judge", "baseline:empty", "--rubric", "x"),
+            "unknown rubric 'x'; expected a .yaml file or one of: air-bench, ",
+        ),
         (("--judge-arg", "a=b"), "--judge-arg says more about --judge; name one"),
         (("--judge-gen", "top_p=1"), "--judge-gen says more about --judge; name one"),
         (("--rubric", "quality"), "--rubric says more about --judge; name one"),
