@@ -164,7 +164,9 @@ class Evaluation:
             return
         for sample in selection.samples:
             if not sample.audio:
-                raise CorpusError(f"{selection.title}: sample {sample.id!r} has no audio, expected a clip to hear")
+                raise CorpusError(
+                    f"{selection.title}: sample {sample.id!r} has no audio, expected a clip to hear (field 'audio')"
+                )
 
     def _clips(self, task: Task) -> ClipPolicy:
         return self._settings.clips.policy(task, hears=self._model.sample_rate_hz is not None)
