@@ -56,6 +56,12 @@ def test_the_best_bar_is_on_top_and_a_missing_value_last(higher: bool, order: li
     assert "–" in texts(figure)
 
 
+def test_a_bar_without_a_scored_sample_stands_below_those_that_have_one() -> None:
+    figure = draw_bars([panel(Bar("none", None), Bar("failed", 1.0, is_scored=False), Bar("bad", 2.0))])
+    heights = {one.get_text(): one.get_position()[1] for one in figure.axes[0].texts}
+    assert heights["bad"] < heights["failed"] < heights["none"]
+
+
 def test_bars_start_at_zero_and_say_their_value_in_per_cent() -> None:
     figure = draw_bars([panel(Bar("a", 0.5), Bar("b", 0.52))])
     [drawn] = [one for one in figure.axes[1].collections if isinstance(one, PolyCollection)]
