@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -15,7 +16,8 @@ Item = TypeVar("Item")
 SMALL = 10.0
 MAX_SHOWN = 200  # characters of an answer
 NUM_SHOWN = 10  # answers that differ
-MIN_WIDTH = 110  # where the output is no terminal, rich assumes 80 columns and wraps
+PROSE_WIDTH = 20  # characters of the longest word of prose that a narrow terminal does not part
+_ANY_WIDTH = 1_000_000
 SAMPLES_APART = "clips that come with Otoscope, no benchmark figures"  # title of their table beside another
 
 
@@ -61,19 +63,52 @@ def format_amount(amount: float, *, is_rate: bool) -> str:
 
 
 def print_table(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, numeric: Sequence[str] = ()
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    numeric: Sequence[str] = (),
+    prose: Sequence[str] = (),
 ) -> None:
-    """Print a table to stdout; cells are plain text, whatever they hold."""
+    """Print a table to stdout; cells are plain text, whatever they hold.
+
+    Where the output is no terminal, a row is one line, for programs that search lines. In a terminal prose is wrapped,
+    while names and numbers stay in one piece, so that they can be searched and copied: where they need more room than
+    there is, the table is wider than the terminal.
+
+    Args:
+        title: Line above the table.
+        columns: Heads.
+        rows: As many cells each.
+        numeric: Columns that stand to the right.
+        prose: Columns of sentences, whose cells may be wrapped.
+    """
     console = Console()
-    if not console.is_terminal:
-        console = Console(width=max(console.width, MIN_WIDTH))
-    console.print(Text(one_line(title), style="bold"))  # not the table's own title, which wraps at the table's width
+    shown = [[one_line(cell) for cell in row] for row in rows]
     table = Table(header_style="bold")
-    for column in columns:
-        table.add_column(Text(column), justify="right" if column in numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(one_line(cell)) for cell in row))
-    console.print(table)
+    for number, column in enumerate(columns):
+        head = _longest(column.split())  # heads are wrapped between words
+        width = max(head, _longest(row[number] for row in shown))
+        words = min(PROSE_WIDTH, _longest(word for row in shown for word in row[number].split()))
+        is_prose = console.is_terminal and column in prose
+        table.add_column(
+            Text(column),
+            justify="right" if column in numeric else "left",
+            overflow="fold",
+            width=None if is_prose else width,
+            min_width=max(head, words),
+        )
+    for row in shown:
+        table.add_row(*map(Text, row))
+    needed = console.measure(table, options=console.options.update(width=_ANY_WIDTH)).minimum
+    console = Console(width=max(console.width, needed) if console.is_terminal else needed)
+    # Not the table's own title, which wraps at the table's width; nor does a short table cut it.
+    console.print(Text(one_line(title), style="bold"), soft_wrap=True)
+    console.print(table, crop=False)
+
+
+def _longest(texts: Iterable[str]) -> int:
+    return max(map(cell_len, texts), default=0)
 
 
 def samples_apart(items: Iterable[Item], split_of: Callable[[Item], str | None]) -> list[list[Item]]:
@@ -256,7 +291,8 @@ def _print_changed(comparison: dict[str, Any]) -> None:
         for one in comparison["changed"]
     ]
     columns = ["sample", "first", "second", "first answer", "second answer"]
-    print_table(f"Changed most in {comparison['primary']}", columns, rows, numeric=["first", "second"])
+    title = f"Changed most in {comparison['primary']}"
+    print_table(title, columns, rows, numeric=columns[1:3], prose=columns[3:])
 
 
 def print_batching(checked: dict[str, Any]) -> None:
@@ -276,7 +312,8 @@ def print_batching(checked: dict[str, Any]) -> None:
     ]
     print_table("Scores", ["metric", "alone", "batched"], scores, numeric=["alone", "batched"])
     rows = [[one["id"], _shorten(one["alone"]), _shorten(one["batched"])] for one in checked["different"][:NUM_SHOWN]]
-    print_table(f"Answers that differ, {len(rows)} of {count}", ["sample", "alone", "batched"], rows)
+    columns = ["sample", "alone", "batched"]
+    print_table(f"Answers that differ, {len(rows)} of {count}", columns, rows, prose=columns[1:])
 
 
 def _shorten(answer: str | None) -> str:

@@ -135,6 +135,9 @@ def metrics_command(name: str | None, as_json: bool) -> None:
     _print_catalogue("metrics and normalisers", rows, ("name", "what", "better", "description"), name, as_json)
 
 
+_PROSE = ("languages", "default_splits", "settings", "description")  # what may be wrapped
+
+
 def _print_catalogue(
     title: str, described: list[dict[str, Any]], columns: Sequence[str], name: str | None, as_json: bool
 ) -> None:
@@ -151,7 +154,8 @@ def _print_catalogue(
         return
     from evaluate.tables import print_table
 
-    print_table(title, columns, [[_shown(row.get(column, "")) for column in columns] for row in described])
+    cells = [[_shown(row.get(column, "")) for column in columns] for row in described]
+    print_table(title, columns, cells, prose=_PROSE)
 
 
 def _shown(value: Any) -> str:

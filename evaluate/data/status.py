@@ -61,7 +61,7 @@ def print_status(rows: list[Row], *, details: bool) -> None:
         ]
         for row in rows
     ]
-    print_table("Corpora", columns, cells, numeric=("found", "expected"))
+    print_table("Corpora", columns, cells, numeric=("found", "expected"), prose=("licence",))
     for row in rows:
         if row["state"] in ("partial", "damaged"):
             print_note(f"{row['task']}:{row['split']}: {row['detail']}")

@@ -171,7 +171,7 @@ def print_reports(reports: Sequence[Report], *, max_problems: int = 20) -> None:
         ]
         for report in reports
     ]
-    print_table("Corpora", columns, rows, numeric=("utterances", "expected", "files"))
+    print_table("Corpora", columns, rows, numeric=("utterances", "expected", "files"), prose=("problems",))
     for report in reports:
         if report.note:
             print_note(f"{report.task}:{report.split}: {report.note}")

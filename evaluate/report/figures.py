@@ -1,6 +1,5 @@
 """Which charts a report has, and what stands in them: from the board and the scores to `evaluate.report.charts`."""
 
-import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +29,7 @@ from evaluate.report.charts import (
     missing_glyphs,
     save_figure,
 )
-from evaluate.report.leaderboard.board import Board, Cell, Column, Document, Line
+from evaluate.report.leaderboard.board import Board, Cell, Column, Document, Line, place_in
 from evaluate.report.published import PublishedScore
 from evaluate.report.systems import is_whole, newest_runs
 from evaluate.scores import DURATION
@@ -252,20 +251,21 @@ def _bars(board: Board, lines: Sequence[Line], stem: str, notes: Sequence[str], 
     panels = []
     for column, cells in _columns(board, lines):
         shown, best_of = _best(cells)
-        bars = (Bar(line.name, cell.value, cell.interval, line.is_published, cell.is_partial) for line, cell in shown)
+        bars = (
+            Bar(line.name, cell.value, cell.interval, line.is_published, cell.is_partial, cell.is_scored)
+            for line, cell in shown
+        )
         panels.append(BarPanel(_title(column, " ") + best_of, column.higher_is_better, column.is_rate, tuple(bars)))
     caption = " ".join(["Primary metric with its 95 % interval.", *notes])
     return save_chart(draw_bars(panels, notes=notes), out, stem, caption)
 
 
 def _columns(board: Board, lines: Sequence[Line]) -> Iterator[tuple[Column, list[tuple[Line, Cell]]]]:
-    """Yield each column with those of the lines that stand in it, best first, without a value last."""
+    """Yield each column with those of the lines that stand in it, best first, without a scored sample or value last."""
     for position, column in enumerate(board.columns):
         cells = [(line, cell) for line in lines if (cell := line.cells[position]) is not None]
-        sign = -1 if column.higher_is_better else 1
-        cells.sort(key=lambda one: math.inf if one[1].value is None else sign * one[1].value)
         if cells:
-            yield column, cells
+            yield column, sorted(cells, key=lambda one: place_in(column, one[1]))
 
 
 def _best(cells: Sequence[tuple[Line, Cell]]) -> tuple[Sequence[tuple[Line, Cell]], str]:

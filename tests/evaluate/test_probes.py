@@ -146,7 +146,14 @@ def scores(value: float | None, half: float, *, up: bool, probe: str = "", **mor
     score = {"value": value, "ci": interval, "higher_is_better": up, "is_rate": True, "signature": "m|v:1"}
     plain = {
         **{"task": "t", "task_version": "1", "split": "s", "model": "m", "primary": "m", "corpus_fingerprint": "f"},
-        **{"model_arguments": {}, "generation": {}, "n_total": 9, "n_failed": 0, "run_dir": probe or "plain"},
+        **{
+            "model_arguments": {},
+            "generation": {},
+            "n_total": 9,
+            "n_unparsed": 0,
+            "n_failed": 0,
+            "run_dir": probe or "plain",
+        },
         "coverage": {"complete": True, "found": 9, "official": 9},
         "metrics": {"m": score},
     }

@@ -23,6 +23,7 @@ from evaluate.metrics.base import Judged, MetricSettings
 from evaluate.regression import Check, check_baseline
 from evaluate.report.regression.github import annotations
 from evaluate.report.regression.pull_request import MAX_CHARACTERS, summarize_checks
+from evaluate.report.regression.table import print_checks
 from evaluate.sample_scores import write_sample_scores
 from evaluate.scores import count_samples, score_rows
 from evaluate.statistics import Bootstrap
@@ -275,7 +276,7 @@ def test_a_recorded_corpus_scored_by_the_command_is_checked(
     assert outcome["difference"] == pytest.approx(1 / 7)
     shown = otoscope(*check).stdout
     assert "regressed" in shown
-    assert "failed: 1 score, 1 regressed" in shown
+    assert shown.endswith("failed: 1 score, 1 regressed: librispeech:test-clean wer\n")
 
 
 @pytest.mark.parametrize(
@@ -640,7 +641,7 @@ def test_the_summary_puts_failures_first_and_folds_a_long_rest() -> None:
         a_check(model="fresh", outcome="new", expected=None, difference=None, ci=None),
     ]
     text = summarize_checks(checks)
-    assert text.startswith("## Regression check failed: 4 scores, 1 missing, 1 regressed, 1 improved\n")
+    assert text.startswith("## Regression check failed: 4 scores, 1 improved, 1 missing, 1 regressed\n")
     lines = [line for line in text.splitlines() if line.startswith("| t:test")]
     assert [line.split(" | ")[1] for line in lines] == ["gone", "worse", "better", "mine"]
     assert lines[1] == ("| t:test | worse | wer ↓ | 10.00 % | 11.20 % | +1.20 (+0.40 – +2.05) | 0.50 | **regressed** |")
@@ -650,6 +651,47 @@ def test_the_summary_puts_failures_first_and_folds_a_long_rest() -> None:
     many = summarize_checks([a_check(model=f"m{number}") for number in range(11)])
     assert many.startswith("## Regression check passed: 11 scores\n")
     assert "<details><summary>11 passed</summary>\n\n| task |" in many
+
+
+def test_the_table_puts_failures_first_notes_below_and_names_what_failed(capsys: pytest.CaptureFixture[str]) -> None:
+    note = "all samples are of one speaker: the interval says nothing of others"
+    print_checks(
+        [
+            a_check(task="good"),
+            a_check(task="noted", note=note),
+            a_check(task="bad", outcome="regressed", problem="worse by …", note=note),
+            a_check(task="gone", outcome="missing", found=None, difference=None, ci=None, problem="no run"),
+        ]
+    )
+    title, *lines = capsys.readouterr().out.splitlines()
+    assert title == "Regression check"
+    rows = [line.split("│")[1:-1] for line in lines if line.startswith("│")]
+    assert [row[0].strip() for row in rows] == ["bad:test", "gone:test", "good:test", "noted:test"]
+    assert [row[-1].strip() for row in rows] == ["regressed", "missing", "passed", "passed"]
+    assert lines[-4:] == [
+        f"bad:test wer mine: regressed (note: {note})",
+        "gone:test wer mine: missing: no run",
+        f"noted:test wer mine: passed (note: {note})",
+        "failed: 4 scores, 1 regressed, 1 missing: bad:test wer, gone:test wer",
+    ]
+
+
+def test_of_many_failures_the_last_line_names_three_with_models_where_there_are_several(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    failed = [a_check(task=f"t{number}", outcome="regressed", problem="worse") for number in range(13)]
+    print_checks([*failed, a_check()])
+    shown = "failed: 14 scores, 13 regressed: t0:test wer, t1:test wer, t2:test wer and 10 more"
+    assert capsys.readouterr().out.splitlines()[-1] == shown
+    print_checks([a_check(model="a"), a_check(model="b", outcome="regressed", problem="worse")])
+    assert capsys.readouterr().out.splitlines()[-1] == "failed: 2 scores, 1 regressed: t:test wer b"
+    print_checks([a_check()])
+    assert capsys.readouterr().out.splitlines()[-1] == "passed: 1 score"
+
+
+def test_a_note_of_a_failure_is_not_shown_as_its_cause() -> None:
+    text = summarize_checks([a_check(outcome="regressed", problem="worse", note="one speaker: says nothing")])
+    assert "| **regressed** (note: one speaker: says nothing) |" in text
 
 
 def test_the_summary_is_cut_to_what_github_takes_and_says_so() -> None:

@@ -30,6 +30,7 @@ class Bar:
     interval: tuple[float, float] | None = None  # lowest and highest
     is_published: bool = False  # hatched
     is_partial: bool = False  # not all samples of the corpus: marked
+    is_scored: bool = True  # False: no sample was; stands below those that have one
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,10 @@ def draw_bars(panels: Sequence[BarPanel], *, title: str = "", notes: Sequence[st
 def _draw_panel(sheet: Sheet, panel: BarPanel, box: tuple[float, float, float, float]) -> None:
     factor = 100 if panel.is_rate else 1
     sign = -1 if panel.higher_is_better else 1
-    # Without a value last; sorted() keeps the order of what is equal.
-    bars = sorted(panel.bars, key=lambda bar: (finite(bar.value) is None, sign * (finite(bar.value) or 0.0)))
+    # Without a value last, above them those without a scored sample; sorted() keeps the order of what is equal.
+    bars = sorted(
+        panel.bars, key=lambda bar: (finite(bar.value) is None, not bar.is_scored, sign * (finite(bar.value) or 0.0))
+    )
     axes = add_row_panel(sheet, panel.title, [bar.label for bar in bars], box)
     drawn = [(row, factor * value, bar) for row, bar in enumerate(bars) if (value := finite(bar.value)) is not None]
     for is_published in (False, True):

@@ -12,7 +12,6 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Polygon
-from matplotlib.patheffects import withStroke
 from matplotlib.transforms import Bbox
 
 from evaluate.report.charts.scale import RINGS, Scale, chosen_scale, coverage, given_scale
@@ -44,6 +43,8 @@ _PART_LINES = 2  # of the task, of the split, of the metric
 _NAME_CELLS = 40
 _LABEL_GAP_PT = 4.0
 _CLEARANCE_PT = 1.0  # around the label of a ring
+_MARK_PT = 3.2
+_GROUND_PT = 0.4  # around the label of a ring, faintly white
 _LARGEST_RADIUS = 0.38  # of the sheet's width
 _SMALLEST_RADIUS = 0.2
 _FILLED_SERIES = 3  # more areas on top of each other are mud
@@ -176,6 +177,7 @@ class _Radar:
         self._centre = (self.sheet.width_pt / 2, 0.0)
         self._radius = 0.0
         self._label_boxes: list[Bbox] = []
+        self._mark_boxes: list[Bbox] = []
 
     def draw(self) -> None:
         """Draw everything and move the sheet's depth below it."""
@@ -259,7 +261,7 @@ class _Radar:
             "linewidth": 1.0,
             "linestyle": styles[number // len(COLOURS) % len(styles)],
             "marker": MARKERS[number % len(MARKERS)],
-            "markersize": 3.2,
+            "markersize": _MARK_PT,
             "markeredgewidth": 0.7,
             "markeredgecolor": colour,
             "markerfacecolor": "white" if is_broken else colour,
@@ -267,6 +269,7 @@ class _Radar:
         values = _radii(one, self.axes, self._scales)
         for run in runs_of([value is not None for value in values]):
             points = [self._point(index, values[index] or 0.0) for index in run]
+            self._mark_boxes += [Bbox.from_extents(x, y, x, y).padded(_MARK_PT / 2) for x, y in points]
             self.sheet.page.add_line(Line2D(*zip(*points, strict=True), zorder=4, gid=f"series-{number}", **style))
         if None not in values and len(self.series) <= _FILLED_SERIES:
             corners = [self._point(index, value or 0.0) for index, value in enumerate(values)]
@@ -274,18 +277,24 @@ class _Radar:
         self.handles.append(Line2D([], [], **style))
 
     def _label_rings(self) -> None:
-        """Write the values of the rings beside their axes, clockwise of them; from outside in while there is room."""
+        """Write the values of the rings beside their axes, clockwise of them; from outside in while there is room.
+
+        They stand on lines and marks, on a faint ground of their own, and beside marks where they can.
+        """
         taken = list(self._label_boxes)
         for label, index, radius in self._ring_labels():
             text = self.sheet.page.text(
                 0, 0, label, fontsize=SMALL_PT, color=GREY, ha="center", va="center", zorder=5,
-                path_effects=[withStroke(linewidth=1.2, foreground="white", alpha=0.85)],
+                bbox={"boxstyle": f"square,pad={_GROUND_PT / SMALL_PT}", "color": "white", "alpha": 0.7, "lw": 0},
             )  # fmt: skip
             boxes = self._boxes_beside(index, radius, self.sheet.size_pt(text))
-            box = next((one for one in boxes if not any(map(one.padded(_CLEARANCE_PT).overlaps, taken))), None)
-            if box is None:
+            free = [one for one in boxes if not any(map(one.padded(_CLEARANCE_PT).overlaps, taken))]
+            if not free:
                 text.remove()
             else:
+                box = next(
+                    (one for one in free if not any(map(one.padded(_GROUND_PT).overlaps, self._mark_boxes))), free[0]
+                )
                 taken.append(box)
                 text.set_position(((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2))
 
@@ -298,7 +307,7 @@ class _Radar:
         if 2 * math.pi * radius * self._radius / len(self.axes) < extent + 2:
             return []
         x, y = self._point(index, radius)
-        aside = (side_x * (width / 2 + 2), side_y * (height / 2 + 1.5))
+        aside = (side_x * (width / 2 + 2.6), side_y * (height / 2 + 1.5))
         inward = (-out_x * width / 2, -out_y * height)
         # A label may move in a little; the outer ring's, beside which the axis's name stands, also to the other side.
         outer_shifts = ((1, 0.0), (1, 0.5), (1, 1.0), (-1, 0.0), (-1, 0.5), (-1, 1.0))

@@ -38,6 +38,7 @@ _DPI = 300
 _PANEL_GAP_PT = 10.0
 _ROW_PT, _HEAD_PT, _FOOT_PT = 9.5, 16.0, 22.0  # of a panel of rows
 _ROW_NAME_CELLS = 26
+_ROUND_TICKS = tuple(MaxNLocator(nbins=count, steps=[1, 2, 2.5, 5, 10]) for count in (4, 5, 6))
 
 
 class Sheet:
@@ -200,7 +201,7 @@ def add_row_panel(sheet: Sheet, title: str, names: Sequence[str], box: tuple[flo
 
 
 def set_row_scale(axes: Axes, lowest: float, highest: float, room: float) -> None:
-    """Set the scale of a panel of rows: round ticks from the lowest to the highest value, and room for numbers.
+    """Set the scale of a panel of rows: round ticks that enclose all values, and room for numbers.
 
     Args:
         axes: Of `add_row_panel`.
@@ -209,11 +210,14 @@ def set_row_scale(axes: Axes, lowest: float, highest: float, room: float) -> Non
         room: Right of the values, as a part of their extent.
     """
     extent = (highest - lowest) or 1.0
-    axes.set_xlim(lowest - (0.05 * extent if lowest < 0 else 0), lowest + (1 + room) * extent)
+    choices = [locator.tick_values(lowest, lowest + extent) for locator in _ROUND_TICKS]
+    # Where one does, the last tick stands in the room that the numbers need anyway.
+    ticks = next((one for one in choices if one[-1] <= lowest + (1 + 0.8 * room) * extent), choices[0])
+    beyond = 0.05 * extent  # for the labels of the outermost ticks
+    left = min(lowest, ticks[0]) - (beyond if lowest < 0 else 0)
+    axes.set_xlim(left, max(lowest + (1 + room) * extent, ticks[-1] + beyond))
     axes.spines["left"].set_position(("data", 0))
-    ticks = MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10]).tick_values(lowest, lowest + extent)
-    inside = [float(tick) for tick in ticks if lowest <= tick <= lowest + 1.001 * extent]
-    axes.set_xticks(inside, [tick_label(tick) for tick in inside])
+    axes.set_xticks(ticks, [tick_label(float(tick)) for tick in ticks])
 
 
 def write_beside(axes: Axes, text: str, value: float, row: int) -> None:

@@ -13,7 +13,11 @@ Runs on the same samples are not independent, so a paired comparison (`otoscope 
 here; it needs every answer, and a report reads scores only.
 
 Rows stand in the order of their mean win rate: over a run's columns, the share of the other runs there that it is
-better than (equal ones count half), as in HELM (Liang et al. 2022, section 5.1.3).
+better than (equal ones count half), as in HELM (Liang et al. 2022, section 5.1.3). Clips that come with the project
+rank nothing: their rows stand in the order of the names.
+
+A run of which no sample was scored, since all failed or none could be read, is worse than every run that has one,
+whatever its value: a model that gives no answer has a word error rate of 100 per cent, one that answers may have more.
 """
 
 import math
@@ -74,6 +78,7 @@ class Cell:
     marks: tuple[int, ...] = ()  # positions in the board's notes
     run_dir: str = ""  # "" for published figures
     is_partial: bool = False
+    is_scored: bool = True  # False: all samples failed or were unparsed, so the value is no sign of the model
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +224,10 @@ def cell_of(document: Document, notes: list[str]) -> Cell:
         said.append(cut)
     if document["n_failed"]:
         said.append(f"{document['n_failed']} samples failed and count at their worst")
+    # A metric that cannot read an answer counts it itself.
+    num_scored = document["n_total"] - document["n_failed"] - score.get("n_unparsed", document["n_unparsed"])
+    if num_scored <= 0:
+        said.append("no sample was scored")
     if score["value"] is None:
         said.append(f"no value: {score.get('reason') or 'undefined'}")
     has_interval = score["ci"] is not None and document["n_total"] > 1
@@ -228,7 +237,15 @@ def cell_of(document: Document, notes: list[str]) -> Cell:
         marks=tuple(_mark(notes, text) for text in said),
         run_dir=document["run_dir"],
         is_partial=is_partial,
+        is_scored=num_scored > 0,
     )
+
+
+def place_in(column: Column, cell: Cell) -> tuple[bool, bool, float]:
+    """Return what the scores of a column are sorted by, best first: those without a scored sample or a value last."""
+    if cell.value is None or not cell.is_scored:
+        return (cell.value is None, True, 0.0)  # none of these is better than another
+    return (False, False, -cell.value if column.higher_is_better else cell.value)
 
 
 def _mark(notes: list[str], text: str) -> int:
@@ -245,7 +262,7 @@ def _with_standings(lines: Sequence[Line], columns: Sequence[Column]) -> list[Li
         scored = {}
         for row, line in enumerate(lines):
             cell = line.cells[position]
-            if cell is not None and cell.value is not None:
+            if cell is not None and cell.value is not None and cell.is_scored:
                 scored[row] = cell.value
         if len(scored) < 2:
             continue
@@ -289,16 +306,23 @@ def _in_order(lines: Sequence[Line], columns: Sequence[Column]) -> list[Line]:
 
 
 def _mean_win_rate(line: Line, lines: Sequence[Line], columns: Sequence[Column]) -> float:
-    """Return the mean win rate, in [0, 1]; of a run without a rival half, and of one without a value -1."""
+    """Return the mean win rate, in [0, 1]; of a run without a rival half, and of one without a value -1.
+
+    A run without a scored sample wins nothing, against its like neither.
+    """
     rates = []
     for position, column in enumerate(columns):
-        values = [cell.value for one in lines if (cell := one.cells[position]) and cell.value is not None]
         own = line.cells[position]
         if own is None or own.value is None:
             continue
-        beaten = sum(value < own.value if column.higher_is_better else value > own.value for value in values)
-        level = sum(value == own.value for value in values) - 1
-        rates.append((beaten + level / 2) / (len(values) - 1) if len(values) > 1 else 0.5)
+        if not own.is_scored:
+            rates.append(0.0)
+            continue
+        cells = [cell for one in lines if (cell := one.cells[position]) and cell.value is not None]
+        places, place = [place_in(column, cell) for cell in cells], place_in(column, own)
+        beaten = sum(one > place for one in places)
+        level = places.count(place) - 1
+        rates.append((beaten + level / 2) / (len(places) - 1) if len(places) > 1 else 0.5)
     return sum(rates) / len(rates) if rates else -1.0
 
 

@@ -90,7 +90,8 @@ def _board(board: Board, number: int, pages: Mapping[str, str]) -> dict[str, Any
 def _cell(cell: Cell, column: Column, pages: Mapping[str, str]) -> dict[str, Any]:
     return {
         "number": format_number(cell.value, is_rate=column.is_rate),
-        "value": "" if cell.value is None else repr(cell.value),
+        # What is sorted by: without it a row stays below.
+        "value": repr(cell.value) if cell.value is not None and cell.is_scored else "",
         "bounds": format_bounds(cell, column).strip(),
         "standing": cell.standing,
         "is_partial": cell.is_partial,

@@ -12,8 +12,9 @@ SAMPLE_TITLE = "Clips that come with the project: they show that a model runs, a
 LEGEND = (
     "Primary metric with its 95 % interval; ↓ lower is better, ↑ higher is better. Rates are in per cent. "
     "Bold: the best run of its column; ≈: the best place is shared, the intervals do not decide between these runs. "
-    "Runs stand in the order of their mean win rate. Published figures stand in italics, scored by their own authors' "
-    "rules (see the protocol named), and take no part in the ranking."
+    "Runs stand in the order of their mean win rate, those on clips that come with the project in that of their names; "
+    "one without a scored sample is behind all others of its column. Published figures stand in italics, scored by "
+    "their own authors' rules (see the protocol named), and take no part in the ranking."
 )
 PROBE_LEGEND = (
     "The same samples with their audio replaced, by silence or by another sample's. A gap is how much better the score "

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 from evaluate import __version__
 from evaluate.environment import now
 from evaluate.regression import Check
-from evaluate.report.regression.table import CHECK_COLUMNS, check_cells
+from evaluate.report.regression.table import CHECK_COLUMNS, check_cells, check_told
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -56,7 +56,8 @@ def _add_case(suite: ElementTree.Element, check: Check) -> None:
         ElementTree.SubElement(case, "skipped", message=_xml(check.note))
     numbers = ElementTree.SubElement(case, "system-out")
     p_value = "–" if check.p_value is None else f"{check.p_value:.4f}"
-    cells = zip((*CHECK_COLUMNS, "p (permutation)"), (*check_cells(check), p_value), strict=True)
+    values = (*check_cells(check)[:-1], check_told(check), p_value)
+    cells = zip((*CHECK_COLUMNS, "p (permutation)"), values, strict=True)
     numbers.text = _xml("\n".join(f"{column}: {cell}" for column, cell in cells))
 
 

@@ -9,7 +9,14 @@ from collections.abc import Sequence
 
 from evaluate.regression import Check
 from evaluate.report.markdown import escape, table_row
-from evaluate.report.regression.table import CHECK_COLUMNS, NUM_NAMES, check_cells, check_notes, check_verdict
+from evaluate.report.regression.table import (
+    CHECK_COLUMNS,
+    NUM_NAMES,
+    check_cells,
+    check_notes,
+    check_told,
+    check_verdict,
+)
 from evaluate.tables import SAMPLES_APART, samples_apart
 
 MAX_CHARACTERS = 60_000  # a comment on GitHub holds 65,536, a job's summary 1 MiB
@@ -77,8 +84,9 @@ def _row(check: Check) -> str:
     cells = check_cells(check)
     shown = [_shown(cell) for cell in cells]
     shown[_NUMBERS] = cells[_NUMBERS]
-    word, colon, rest = shown[-1].partition(":")
-    shown[-1] = f"{word if check.passed else f'**{word}**'}{colon}{rest}"
+    shown[-1] = _shown(check_told(check))
+    if not check.passed:
+        shown[-1] = f"**{cells[-1]}**{shown[-1].removeprefix(cells[-1])}"
     return table_row(shown, escaped=len(shown))
 
 

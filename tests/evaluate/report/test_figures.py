@@ -166,6 +166,12 @@ def test_a_panel_holds_the_best_and_says_of_how_many(drawn: dict[str, Any]) -> N
     assert [bar.label for bar in panel.bars][:2] == ["m00", "m01"]
 
 
+def test_a_run_without_a_scored_sample_is_the_last_of_its_panel(drawn: dict[str, Any]) -> None:
+    write(document("failed", metrics={"m": score(1.0)}, n_failed=10), document("bad", metrics={"m": score(2.0)}))
+    [[panel]] = drawn["bars"]
+    assert [(bar.label, bar.is_scored) for bar in panel.bars] == [("bad", True), ("failed", False)]
+
+
 def test_runs_stand_on_the_axes_of_a_paper_by_its_protocol_where_they_have_it() -> None:
     sound = document(metrics={"m": score(0.1)})
     theirs = document(metrics={"m": score(0.2, signature="m|protocol:qwen-audio|v:1")}, protocol="qwen-audio")

@@ -6,6 +6,8 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_hex
@@ -56,6 +58,12 @@ def test_the_best_bar_is_on_top_and_a_missing_value_last(higher: bool, order: li
     assert "–" in texts(figure)
 
 
+def test_a_bar_without_a_scored_sample_stands_below_those_that_have_one() -> None:
+    figure = draw_bars([panel(Bar("none", None), Bar("failed", 1.0, is_scored=False), Bar("bad", 2.0))])
+    heights = {one.get_text(): one.get_position()[1] for one in figure.axes[0].texts}
+    assert heights["bad"] < heights["failed"] < heights["none"]
+
+
 def test_bars_start_at_zero_and_say_their_value_in_per_cent() -> None:
     figure = draw_bars([panel(Bar("a", 0.5), Bar("b", 0.52))])
     [drawn] = [one for one in figure.axes[1].collections if isinstance(one, PolyCollection)]
@@ -71,6 +79,24 @@ def test_published_bars_are_hatched_and_partial_ones_marked_each_with_a_key() ->
     assert [one.get_hatch() for one in drawn] == [None, "//////"]
     assert {"50.00*", "60.00", "published figure", "* not all samples of the corpus"} <= set(texts(figure))
     assert "published figure" not in texts(draw_bars([panel(Bar("run", 0.5))]))
+
+
+@given(st.floats(-200, 500), st.floats(-200, 500))
+def test_ticks_enclose_every_bar_and_interval_and_stand_within_the_panel(value: float, other: float) -> None:
+    bars = [Bar("a", value), Bar("b", other, (min(value, other) - 1, max(value, other) + 1))]
+    axes = draw_bars([panel(*bars, is_rate=False)]).axes[1]
+    ticks, (left, right) = axes.get_xticks(), axes.get_xlim()
+    shown = [0, value, other, *(bars[1].interval or ())]
+    assert min(shown) >= ticks[0] - 1e-6 >= left - 1e-5
+    assert max(shown) <= ticks[-1] + 1e-6
+    assert ticks[-1] < right
+    assert len(ticks) <= 8
+
+
+def test_the_last_tick_stands_at_or_beyond_the_longest_bar() -> None:
+    axes = draw_bars([panel(Bar("a", 0.95, (0.9, 0.99)), Bar("b", 0.4))]).axes[1]
+    assert axes.get_xticks().tolist() == [0, 25, 50, 75, 100]
+    assert axes.get_xlim()[1] > 100
 
 
 def test_whiskers_span_the_interval() -> None:

@@ -185,6 +185,24 @@ def test_texts_do_not_overlap_and_stay_on_the_sheet_at_any_number_of_axes(count:
             assert apart, (text, other)
 
 
+def test_values_of_rings_stand_over_lines_on_a_ground_of_their_own_and_beside_marks() -> None:
+    axes = [RadarAxis(f"axis {index}", True, True) for index in range(6)]
+    values = ((0.8, 0.2, 0.4, 0.6, 0.8, 0.4), (0.2, 0.6, 0.8, 0.2, 0.4, 0.8))
+    figure = draw_radar(axes, [RadarSeries(name, of_it) for name, of_it in zip("ab", values, strict=True)])
+    figure.canvas.draw()
+    lines = [line for number in range(2) for line in lines_of(figure, number)]
+    labels = [one for one in figure.findobj(Text) if one.get_text().rstrip("%").isdigit()]
+    assert len(labels) > 12
+    marks = [line.get_transform().transform(point) for line in lines for point in line.get_xydata()]
+    for label in labels:
+        ground = label.get_bbox_patch()
+        assert ground is not None
+        assert (ground.get_facecolor()[:3], 0.5 < ground.get_facecolor()[3] < 1) == ((1, 1, 1), True)
+        assert label.get_zorder() > max(line.get_zorder() for line in lines)
+        box = ground.get_window_extent()
+        assert not any(box.contains(x, y) for x, y in marks), label.get_text()
+
+
 def test_at_column_width_no_text_is_smaller_than_six_points() -> None:
     figure = draw_radar(AXES, [GOOD, BAD], title="x", notes=["y"])
     assert figure.get_size_inches()[0] * 25.4 == pytest.approx(84)

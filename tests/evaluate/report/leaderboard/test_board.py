@@ -136,6 +136,40 @@ def test_runs_stand_in_the_order_of_their_mean_win_rate() -> None:
     assert [line.name for line in board(low, high).runs] == ["z", "a"]
 
 
+def test_a_run_without_a_scored_sample_is_behind_one_that_answered_however_bad() -> None:
+    failed = wer("failed", 1.0, 0.0, n_total=5, n_failed=5)
+    unread = wer("unread", 0.9, 0.0, n_total=5, n_failed=2, n_unparsed=3)
+    bad, worse = wer("mine", 2.0, 0.0, n_total=5), wer("other", 2.5, 0.0, n_total=5)
+    assert standings(failed, unread, bad, worse) == {"mine": "best", "other": "", "failed": "", "unread": ""}
+    assert [line.name for line in board(failed, unread, bad, worse).runs] == ["mine", "other", "failed", "unread"]
+    assert standings(failed, bad) == {"mine": "", "failed": ""}
+    assert standings(failed, unread) == {"failed": "", "unread": ""}
+    text = markdown(failed, bad)
+    assert "| failed | 100.00 (100.00–100.00) [1] [2] [3] |" in text
+    assert "[3] no sample was scored" in text
+
+
+def test_such_a_run_wins_nothing_on_other_columns_either() -> None:
+    runs = [wer("a", 1.0, n_failed=2620), wer("z", 2.0), wer("a", 0.3, split="b"), wer("z", 0.3, split="b")]
+    assert [line.name for line in board(*runs).runs] == ["z", "a"]  # z: (1 + 1/2) / 2, a: (0 + 1/2) / 2
+    alone = [wer("a", 1.0, n_failed=2620), wer("z", 1.0, split="b")]
+    assert [line.name for line in board(*alone).runs] == ["z", "a"]
+
+
+def test_on_a_page_such_a_run_has_no_value_to_sort_by() -> None:
+    page = to_html(make_boards([wer("failed", 1.0, n_failed=2620), wer("mine", 2.0)], []), pages={})
+    assert re.findall(r'data-value="([^"]*)"', page) == ["2.0", ""]
+
+
+def test_answers_that_only_the_metric_could_not_read_are_not_scored_either() -> None:
+    unread = document(model="a", metrics={"wer": score(n_unparsed=2620)})
+    assert standings(unread, wer("b", 0.9), wer("c", 0.95)) == {"a": "", "b": "best", "c": ""}
+
+
+def test_the_legend_says_in_which_order_clips_of_the_project_stand() -> None:
+    assert "those on clips that come with the project in that of their names" in markdown(document(split="sample"))
+
+
 def test_published_figures_take_no_part_in_the_ranking() -> None:
     text = markdown(wer("a", 0.3, 0.01), wer("b", 0.4, 0.01))
     assert "| a | **30.00** (29.00–31.00) |" in text
