@@ -146,7 +146,7 @@ def _marks(facts: dict[str, Any]) -> list[str]:
     coverage, limit = facts.get("coverage") or {}, facts.get("limit")
     marks = []
     if coverage.get("complete") is False:
-        marks.append(f"PARTIAL: {coverage.get('found')} of {coverage.get('official')} official samples are here")
+        marks.append(f"PARTIAL: {coverage.get('found')} of {coverage.get('official')} samples are here")
     if probe := facts.get("probe"):
         marks.append(f"PROBE: what was heard is not the samples' audio ({probe})")
     if limit:

@@ -279,7 +279,7 @@ def test_a_page_is_written_from_scores_alone(write_run: Write, tmp_path: Path, m
 
     monkeypatch.setattr("evaluate.report.sample_page.data.index_log", not_read)
     page = write_sample_page(run, tmp_path / "second").read_text()
-    assert "PARTIAL: 1 of 9 official samples are here" in page
+    assert "PARTIAL: 1 of 9 samples are here" in page
     assert "LIMITED to the first 3 samples" in page
 
 
