@@ -1,5 +1,7 @@
 """Reading what is scored without a task: a references file, and a predictions file, which tasks take too."""
 
+import os
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from evaluate.digests import digest
-from evaluate.errors import ManifestError
+from evaluate.errors import MachineError, ManifestError
 from evaluate.jsonl import (
     groups_field,
     parse_line,
@@ -44,7 +46,7 @@ def read_references(path: Path) -> dict[str, ReferenceRow]:
     seen: dict[str, str] = {}
     for where, record in read_jsonl(path):
         sample_id = text_field(where, record, "id")
-        refuse_doubled(seen, sample_id, where)
+        refuse_doubled(seen, sample_id, where, str)
         found[sample_id] = ReferenceRow(
             references=references_field(where, record, "references"),
             language=text_field(where, record, "language", default=""),
@@ -82,9 +84,10 @@ class AnswerFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._state = _state_of(path)
-        self._held: list[tuple[str, Answer]] | None = [] if path.is_fifo() else None  # a pipe is read only once
-        self.offsets = LineOffsets()  # of a pipe: which answer it is
+        is_file = path.is_file()
+        self._state = _state_of(path.stat()) if is_file else None
+        self._held: list[tuple[str, Answer]] | None = None if is_file else []  # a pipe or terminal is read only once
+        self.offsets = LineOffsets()  # of what is held: which answer it is
         total = 0
         for sample_id, answer, offset in _answers(path):
             if self._held is None:
@@ -95,13 +98,17 @@ class AnswerFile:
             content = [answer] if isinstance(answer, str) else [answer.type, answer.message]
             total += int(digest([sample_id, *content]), 16)
         self.digest = digest(total)  # of a sum: the same in whatever order the lines come
+        if is_file:  # kept open: what is put in its place later is another file
+            self._file = path.open("rb")
+            weakref.finalize(self, self._file.close)
+            self._refuse_changed()
 
     def read(self, ids: Iterable[str]) -> Iterator[Answer]:
         """Yield the answer of each id.
 
         Raises:
             KeyError: An id has no line.
-            ManifestError: The file is no longer what it was.
+            MachineError: The file is no longer what it was.
         """
         wanted = list(ids)
         for sample_id, (found, answer) in zip(wanted, self._at(self.offsets.of(wanted)), strict=True):
@@ -113,7 +120,7 @@ class AnswerFile:
         """Return the ids of lines that are of none of these.
 
         Raises:
-            ManifestError: The file is no longer what it was.
+            MachineError: The file is no longer what it was.
         """
         known = self.offsets.find(ids)
         if int((known >= 0).sum()) == len(self.offsets):
@@ -124,24 +131,27 @@ class AnswerFile:
         if self._held is not None:
             yield from (self._held[number] for number in offsets)
             return
-        if _state_of(self._path) != self._state:
-            raise self._changed()
-        for line in lines_at(self._path, offsets):
-            where = str(self._path)
+        self._refuse_changed()
+        where = str(self._path)
+        for line in lines_at(self._file, offsets):
             record = parse_line(where, line)
             yield text_field(where, record, "id"), _answer(where, record)
 
-    def _changed(self) -> ManifestError:
-        return ManifestError(f"{self._path}: was changed while it was read; start the command again")
+    def _refuse_changed(self) -> None:
+        if _state_of(os.fstat(self._file.fileno())) != self._state:
+            raise self._changed()
+
+    def _changed(self) -> MachineError:
+        return MachineError(f"{self._path}: was changed while it was read; start the command again")
 
 
 def _answers(path: Path) -> Iterator[tuple[str, Answer, int]]:
     """Yield each line's id and answer, and where the line begins."""
-    seen: dict[str, str] = {}
+    seen: dict[str, int] = {}
     for number, offset, record in read_jsonl_lines(path):
         where = f"{path}:{number}"
         sample_id = text_field(where, record, "id")
-        refuse_doubled(seen, sample_id, where)
+        refuse_doubled(seen, sample_id, number, lambda line: f"{path}:{line}")
         yield sample_id, _answer(where, record), offset
     if not seen:
         raise ManifestError(f"{path}: holds no lines, expected {{'id', 'hypothesis'}} objects")
@@ -159,10 +169,6 @@ def _answer(where: str, record: Mapping[str, Any]) -> Answer:
     return text_field(where, record, "hypothesis")
 
 
-def _state_of(path: Path) -> tuple[int, int] | None:
-    """Return size and time of change of a file, None where there is none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_size, status.st_mtime_ns
+def _state_of(status: os.stat_result) -> tuple[int, ...]:
+    """Return which file it is, its size and its time of change."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns

@@ -273,7 +273,7 @@ def _parse_samples(file: Path, lines: Sequence[tuple[str, dict[str, Any]]]) -> S
     seen: dict[str, str] = {}
     groups, rows = [], []
     for where, record in lines[1:]:
-        refuse_doubled(seen, text_field(where, record, "id"), where)
+        refuse_doubled(seen, text_field(where, record, "id"), where, str)
         row = record.get("counted")
         if not isinstance(row, list) or len(row) != len(columns) or not all(map(_is_number, row)):
             raise RequestError(f"{where}: 'counted' is {shown(row)}, expected {len(columns)} numbers")

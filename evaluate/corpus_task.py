@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from importlib.resources import files
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -367,9 +368,9 @@ def _shipped_splits(shipped: CorpusTask) -> tuple[str, ...]:
 
 
 def _refuse_doubled(rows: list[Row]) -> None:
-    seen: dict[str, str] = {}
+    seen: dict[str, Row] = {}
     for row in rows:
-        refuse_doubled(seen, row.id, row.place)
+        refuse_doubled(seen, row.id, row, attrgetter("place"))
 
 
 def _archives_hint(folder: Path) -> str:

@@ -22,17 +22,25 @@ def home_or_cache(variable: str, name: str) -> Path:
 
 def place_of_run(folder: Path, run_dir: Path) -> Path:
     """Return where in such a folder that is which is made of a run, one place for each that a run is at."""
-    return folder / digest(str(run_dir.resolve()))[:32]
+    return folder / _name_of(str(run_dir.resolve()))
 
 
 def note_run(place: Path, run_dir: Path) -> None:
     """Write into a place of a run whose it is."""
-    (place / _RUN).write_text(os.fspath(run_dir.resolve()), encoding="utf-8", errors="surrogateescape")
+    (place / _RUN).write_bytes(os.fsencode(run_dir.resolve()))
 
 
 def forget_gone_runs(folder: Path) -> None:
-    """Remove the places of runs that are gone."""
+    """Remove the places of runs that are gone, and nothing else that is in the folder."""
     for named in folder.glob(f"*/{_RUN}"):
         with suppress(OSError):  # another process removed it
-            if not Path(named.read_text(encoding="utf-8", errors="surrogateescape")).is_dir():
-                shutil.rmtree(named.parent, ignore_errors=True)
+            place = named.parent
+            if place.is_symlink() or not named.is_file():  # not a pipe: it would be waited for
+                continue
+            run = os.fsdecode(named.read_bytes())
+            if place.name == _name_of(run) and not Path(run).is_dir():
+                shutil.rmtree(place, ignore_errors=True)
+
+
+def _name_of(run: str) -> str:
+    return digest(run)[:32]

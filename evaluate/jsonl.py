@@ -6,12 +6,13 @@ Errors name file and line (`where`); nothing is repaired.
 import difflib
 import json
 from codecs import BOM_UTF8
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from evaluate.errors import ManifestError
 
+Place = TypeVar("Place")
 _LARGEST_S = 1e9  # thirty years; what is beyond, infinite or no number is no time in a recording
 
 
@@ -128,15 +129,23 @@ def seconds_field(where: str, record: Mapping[str, Any], key: str, *, minimum: f
     return float(value)
 
 
-def refuse_doubled(seen: dict[str, str], sample_id: str, where: str) -> None:
+def refuse_doubled(seen: dict[str, Place], sample_id: str, place: Place, say: Callable[[Place], str]) -> None:
     """Note where an id stands.
+
+    Args:
+        seen: Where the ids before it stand.
+        sample_id: The id.
+        place: Where it stands, in a form that takes little memory: there may be a million.
+        say: Returns such a place for a message.
 
     Raises:
         ManifestError: It stands somewhere else already.
     """
     if sample_id in seen:
-        raise ManifestError(f"{where}: id {sample_id!r} stands already in {seen[sample_id]}, expected each id once")
-    seen[sample_id] = where
+        raise ManifestError(
+            f"{say(place)}: id {sample_id!r} stands already in {say(seen[sample_id])}, expected each id once"
+        )
+    seen[sample_id] = place
 
 
 def shown(value: Any) -> str:

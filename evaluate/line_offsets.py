@@ -1,12 +1,15 @@
 """Where the lines of a file begin, by id, in little memory: there may be a million."""
 
+import os
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
+
+_SALT = os.urandom(8).hex()  # Python's own hash is the same in every process where PYTHONHASHSEED says so
 
 
 class LineOffsets:
@@ -22,13 +25,13 @@ class LineOffsets:
 
     def add(self, line_id: str, offset: int) -> None:
         """Note a line, which is newer than those before it."""
-        self._hashes.append(hash(line_id))
+        self._hashes.append(hash(_SALT + line_id))
         self._offsets.append(offset)
 
     def find(self, ids: Iterable[str]) -> NDArray[np.int64]:
         """Return the offset of each id's newest line, -1 where there is none; shape (ids,)."""
         self._sort()
-        wanted = np.fromiter(map(hash, ids), dtype=np.int64)
+        wanted = np.fromiter((hash(_SALT + one) for one in ids), dtype=np.int64)
         if not self._hashes:
             return np.full(wanted.shape, -1)
         hashes, offsets = (np.frombuffer(one, dtype=np.int64) for one in (self._hashes, self._offsets))
@@ -58,7 +61,7 @@ class LineOffsets:
 
     def __contains__(self, line_id: object) -> bool:
         self._sort()
-        wanted = hash(line_id)
+        wanted = hash(f"{_SALT}{line_id}")
         place = bisect_left(self._hashes, wanted)
         return place < len(self._hashes) and self._hashes[place] == wanted
 
@@ -73,13 +76,12 @@ class LineOffsets:
         self._num_sorted = len(self._hashes)
 
 
-def lines_at(path: Path, offsets: Iterable[int]) -> Iterator[bytes]:
+def lines_at(file: BinaryIO, offsets: Iterable[int]) -> Iterator[bytes]:
     """Yield the lines of a file that begin at these offsets."""
-    with path.open("rb") as file:
-        position = 0
-        for offset in offsets:
-            if offset != position:
-                file.seek(offset)
-            line = file.readline()
-            position = offset + len(line)
-            yield line
+    position = file.tell()
+    for offset in offsets:
+        if offset != position:
+            file.seek(offset)
+        line = file.readline()
+        position = offset + len(line)
+        yield line

@@ -20,6 +20,7 @@ import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from operator import attrgetter
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any
@@ -96,7 +97,7 @@ def read_manifest(
         ManifestError: A line is wrong, or an id comes twice.
     """
     rows: list[Row] = []
-    seen: dict[str, str] = {}
+    seen: dict[str, Row] = {}
     reading = _Reading(str(path), (str(path.parent), str(data_dir)))
     for number, _, record in read_jsonl_lines(path):
         field = next((field for field in reference_fields if record.get(field) is not None), None)
@@ -105,7 +106,7 @@ def read_manifest(
             record["references"] = list(texts) or ([""] if multilabel else [])
         row = _row(number, record, reading)
         if not doubled:
-            refuse_doubled(seen, row.id, row.place)
+            refuse_doubled(seen, row.id, row, attrgetter("place"))
         rows.append(row)
     if not rows:
         raise ManifestError(f"{path}: holds no lines, expected one JSON object per sample")

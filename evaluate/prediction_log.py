@@ -86,11 +86,12 @@ def read_predictions(path: Path, index: LogIndex, ids: Iterable[str]) -> Iterato
     wanted = list(ids)
     for sample_id, prediction in zip(wanted, read_at(path, index.offsets.of(wanted)), strict=True):
         if prediction.id != sample_id:
-            raise RunDamagedError(
-                f"{path}: sample {prediction.id!r} stands where {sample_id!r} is expected; was the log changed "
-                "meanwhile? Start the command again"
-            )
+            raise _changed(path, f"sample {prediction.id!r} stands where {sample_id!r} is expected")
         yield prediction
+
+
+def _changed(path: Path, found: str) -> RunDamagedError:
+    return RunDamagedError(f"{path}: {found}; was the log changed meanwhile? Start the command again")
 
 
 def read_all(path: Path, index: LogIndex) -> Iterator[Prediction]:
@@ -99,13 +100,27 @@ def read_all(path: Path, index: LogIndex) -> Iterator[Prediction]:
 
 
 def read_at(path: Path, offsets: Iterable[int]) -> Iterator[Prediction]:
-    """Yield the predictions whose lines begin at these offsets."""
-    return (Prediction.from_json(record) for record in records_at(path, offsets))
+    """Yield the predictions whose lines begin at these offsets.
+
+    Raises:
+        RunDamagedError: The log has changed since it was indexed.
+    """
+    return map(Prediction.from_json, records_at(path, offsets))
 
 
 def records_at(path: Path, offsets: Iterable[int]) -> Iterator[dict[str, Any]]:
-    """Yield the records whose lines begin at these offsets, as they stand in the log."""
-    return (json.loads(line.decode()) for line in lines_at(path, offsets))
+    """Yield the records whose lines begin at these offsets, as they stand in the log.
+
+    Raises:
+        RunDamagedError: The log has changed since it was indexed.
+    """
+    with path.open("rb") as file:
+        for line in lines_at(file, offsets):
+            try:
+                record = json.loads(line.decode())
+            except NOT_A_RECORD as error:
+                raise _changed(path, "no line begins where one did") from error
+            yield record  # a whole line of some log: the end of an object is none
 
 
 def mend_tail(path: Path) -> bool:

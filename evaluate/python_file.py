@@ -37,19 +37,20 @@ def class_in(path: Path, base: type[Any]) -> type[Any]:
     """Return the one concrete subclass of `base` that a Python file defines.
 
     Raises:
-        NoClassError: There is none.
-        RequestError: The file does not run, or there is more than one.
+        NoClassError: There is no subclass.
+        RequestError: The file does not run, there is more than one, or the only one lacks methods.
     """
     module = _import(path)
-    classes = [
+    classes: list[type[Any]] = [
         value
         for value in vars(module).values()
-        if inspect.isclass(value)
-        and issubclass(value, base)
-        and value.__module__ == module.__name__
-        and not inspect.isabstract(value)
+        if inspect.isclass(value) and issubclass(value, base) and value.__module__ == module.__name__
     ]
-    if len(classes) != 1:
-        error = RequestError if classes else NoClassError
-        raise error(f"{path}: {len(classes)} subclasses of {base.__name__} in it, expected exactly one")
-    return classes[0]
+    concrete = [one for one in classes if not inspect.isabstract(one)]
+    if len(concrete) == 1:
+        return concrete[0]
+    if classes and not concrete:
+        lacking = ", ".join(sorted(classes[-1].__abstractmethods__))
+        raise RequestError(f"{path}: class {classes[-1].__name__} lacks {lacking}, which a {base.__name__} must have")
+    error = RequestError if concrete else NoClassError
+    raise error(f"{path}: {len(concrete)} subclasses of {base.__name__} in it, expected exactly one")

@@ -37,6 +37,7 @@ _NOT_OWN = (
     *(_PACKAGES / name for name in ("evaluate", "models", "tasks")),
     *map(Path, {*sysconfig.get_paths().values(), sys.base_prefix + "/lib"}),
 )
+_INSTALLED = {"site-packages", "dist-packages"}  # also of the user, and of other environments
 BATCHES_AHEAD = 2  # decoded for each copy of the model while it works on the one before; bounds memory
 
 
@@ -396,7 +397,9 @@ def _place_in_own_code(error: BaseException) -> str:
     """Return " (file:line)" of the line at fault in a user's own Python file, "" where there is none."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         file = Path(frame.filename)
-        if file.is_file() and not any(file.is_relative_to(folder) for folder in _NOT_OWN):
+        if _INSTALLED & set(file.parts) or any(file.is_relative_to(folder) for folder in _NOT_OWN):
+            continue
+        if file.is_file():
             return f" ({file.name}:{frame.lineno})"
     return ""
 

@@ -129,3 +129,21 @@ def test_scores_of_runs_that_are_gone_leave_the_cache(scored: Callable[..., Any]
     shutil.rmtree(folder / "results")
     scored("--results-dir", folder / "elsewhere")
     assert not kept.exists()
+
+
+def test_what_is_not_a_run_s_stays_in_the_cache(
+    scored: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, gone = tmp_path / "scored", "/no/such/run"
+    monkeypatch.setenv("OTOSCOPE_SCORED", str(cache))
+    for name in ("mine", "piped"):
+        (cache / name).mkdir(parents=True)
+    (cache / "mine" / "run.txt").write_text(gone)
+    os.mkfifo(cache / "piped" / "run.txt")
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "run.txt").write_text(gone)
+    place_of_run(cache, Path(gone)).symlink_to(theirs)
+    scored()
+    assert (theirs / "run.txt").exists()
+    assert {"mine", "piped"} <= {path.name for path in cache.iterdir()}

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evaluate.errors import RunDamagedError
 from evaluate.prediction_log import LogWriter, compact, encode_line, index_log, mend_tail, read_all, read_predictions
 from evaluate.types import Failure, Prediction
 
@@ -17,6 +18,16 @@ def prediction(sample_id: str, text: str | None = "text") -> Prediction:
 def write(path: Path, predictions: Iterable[Prediction]) -> None:
     with LogWriter(path) as log:
         log.append(predictions)
+
+
+def test_a_log_that_is_changed_after_it_was_indexed_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    write(path, [prediction("a", "short"), prediction("a", "a longer text"), prediction("b"), prediction("c")])
+    index = index_log(path)
+    compact(path, index_log(path), ["c", "b", "a"])
+    for ids in ("a", "b", "c", "abc"):
+        with pytest.raises(RunDamagedError, match="was the log changed meanwhile"):
+            list(read_predictions(path, index, ids))
 
 
 def logged_ids(path: Path) -> list[str]:

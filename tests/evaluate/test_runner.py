@@ -1,3 +1,4 @@
+import runpy
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -361,3 +362,20 @@ def test_usage_that_is_no_number_fails_its_sample(tmp_path: Path) -> None:
     error = done["s0"].error
     assert error is not None
     assert error.message.startswith("output of sample 's0' has usage {'cost': nan}, expected numbers (test_runner.py:")
+
+
+def test_the_line_at_fault_is_the_user_s_own_and_no_library_s(tmp_path: Path) -> None:
+    library = tmp_path / "site-packages" / "library.py"  # not in the folders of this Python: as of `pip install --user`
+    library.parent.mkdir()
+    library.write_text("def fail():\n    raise RuntimeError('shapes')\n")
+    fail = runpy.run_path(str(library))["fail"]
+
+    class Failing(ScriptedModel):
+        def generate(self, batch: Sequence[Request], options: GenerationOptions) -> Iterable[Output]:
+            fail()
+            yield from ()
+
+    _, done = run(Failing({}), make_samples(tmp_path, 1), tmp_path / "log")
+    error = done["s0"].error
+    assert error is not None
+    assert error.message.startswith("shapes (test_runner.py:")

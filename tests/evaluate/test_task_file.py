@@ -197,6 +197,7 @@ def test_a_python_task_is_its_one_class(tmp_path: Path) -> None:
     [
         ("x = 1\n", "0 subclasses of Task in it"),
         ("raise ValueError('oh')\n", "importing it failed with ValueError: oh"),
+        ("from evaluate.task import Task\nclass Mine(Task):\n    pass\n", "class Mine lacks read_split, which a Task"),
     ],
 )
 def test_a_python_file_without_a_task_is_an_error(tmp_path: Path, code: str, message: str) -> None:
@@ -220,6 +221,13 @@ def test_a_folder_s_other_files_do_not_hide_its_tasks(otoscope: Command, mixed: 
     result = otoscope("eval", *command, "--results-dir", tmp_path / "r")
     assert result.status == 0, result.stderr
     assert result.json[0]["task"] == "kitchen-sounds"
+
+
+def test_a_task_that_is_not_whole_is_no_other_file(otoscope: Command, kitchen: Path) -> None:
+    kitchen.with_name("mine.py").write_text("from evaluate.task import Task\nclass Mine(Task):\n    name = 'mine'\n")
+    for name in ("mine", "all"):
+        result = otoscope("eval", "--task", name, "--tasks-dir", kitchen.parent, "--model", "baseline:majority")
+        assert (result.status, "mine.py: class Mine lacks read_split" in result.stderr) == (2, True), result.stderr
 
 
 def test_where_a_name_is_not_found_files_that_cannot_be_read_are_named(otoscope: Command, mixed: Path) -> None:

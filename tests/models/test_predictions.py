@@ -2,13 +2,15 @@
 
 import json
 import os
+import pty
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from evaluate.errors import ManifestError
+from evaluate.errors import MachineError, ManifestError
 from evaluate.types import GenerationOptions, Request
 from models.predictions import Predictions
 from tasks.librispeech import LibriSpeech
@@ -71,8 +73,51 @@ def test_a_file_that_is_changed_meanwhile_is_an_error(librispeech: Path, write_j
     model.begin(task, split, split.samples)
     edited = lines(*reversed(IDS)) if edit == "other ids" else [{**one, "hypothesis": "z"} for one in lines(*IDS)]
     write_jsonl("p.jsonl", *edited)
-    with pytest.raises(ManifestError, match=r"p\.jsonl: was changed while it was read; start the command again"):
+    with pytest.raises(MachineError, match=r"p\.jsonl: was changed while it was read; start the command again"):
         list(model.generate([Request(sample, ()) for sample in split.samples], GenerationOptions()))
+
+
+def test_another_file_in_its_place_is_not_looked_at(librispeech: Path, write_jsonl: Write) -> None:
+    path = write_jsonl("p.jsonl", *lines(*IDS))
+    time_ns = path.stat().st_mtime_ns
+    model = Predictions(str(path))
+    other = write_jsonl("other.jsonl", *({**one, "hypothesis": one["hypothesis"].upper()} for one in lines(*IDS)))
+    os.utime(other, ns=(time_ns, time_ns))
+    other.replace(path)
+    split = LibriSpeech(librispeech).read_split("test-clean")
+    outputs = model.generate([Request(sample, ()) for sample in split.samples], GenerationOptions())
+    assert [output.text for output in outputs] == [f"text of {name}" for name in IDS]
+
+
+def test_a_run_whose_file_is_changed_ends_without_a_score(
+    otoscope: Callable[..., Any], librispeech: Path, write_jsonl: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = write_jsonl("p.jsonl", *lines(*IDS))
+    generate = Predictions.generate
+
+    def touched(self: Predictions, *asked: Any) -> Any:
+        os.utime(path, ns=(0, 0))
+        return generate(self, *asked)
+
+    command = ("eval", "--task", "librispeech:test-clean", "--data-dir", librispeech, "--model", f"predictions:{path}")
+    with monkeypatch.context() as patch:
+        patch.setattr(Predictions, "generate", touched)
+        result = otoscope(*command, "--results-dir", tmp_path / "results")
+    assert (result.status, "was changed while it was read" in result.stderr) == (4, True)
+    assert not list((tmp_path / "results").rglob("scores.json"))
+    assert otoscope(*command, "--results-dir", tmp_path / "results").status == 0  # the content is the same: it goes on
+
+
+def test_a_terminal_is_read_once(librispeech: Path) -> None:
+    ours, theirs = pty.openpty()
+    content = "".join(json.dumps(one) + "\n" for one in lines(*IDS))
+    os.write(ours, content.encode() + b"\x04")  # Ctrl-D
+    model = Predictions(os.ttyname(theirs))
+    split = LibriSpeech(librispeech).read_split("test-clean")
+    outputs = model.generate([Request(sample, ()) for sample in split.samples], GenerationOptions())
+    assert [output.text for output in outputs] == [f"text of {name}" for name in IDS]
+    os.close(ours)
+    os.close(theirs)
 
 
 def test_a_pipe_is_replayed_though_it_can_be_read_once(librispeech: Path, tmp_path: Path) -> None:

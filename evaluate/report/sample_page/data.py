@@ -11,6 +11,7 @@ Texts of models and corpora are values and never keys, since `__proto__` as a ke
 
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterable, Iterator
@@ -28,6 +29,7 @@ from evaluate.results import RunDirectory
 SCHEMA = 1
 CHUNK_SAMPLES = 250
 MADE_FROM = "made_from.json"
+_HALF_WRITTEN = re.compile(r"[0-9a-f]{32}\.\d+\.tmp")  # as `write_page_data` names them; other folders are not ours
 _LONGEST_S = 86_400.0  # that writing the data of a run can take
 
 
@@ -48,7 +50,9 @@ def _drop_leftovers(cache: Path) -> None:
     """Remove the data of runs that are gone, and what was half written when a process was killed."""
     for half in cache.glob("*.tmp"):
         with suppress(OSError):  # another process removed it
-            if abs(time.time() - half.stat().st_mtime) > _LONGEST_S:  # else another process may be writing it
+            if (
+                _HALF_WRITTEN.fullmatch(half.name) and abs(time.time() - half.stat().st_mtime) > _LONGEST_S
+            ):  # else another process may be writing it
                 shutil.rmtree(half, ignore_errors=True)
     forget_gone_runs(cache)
 
