@@ -145,10 +145,12 @@ def test_what_breaks_off_leaves_the_old_data_whole(tmp_path: Path, monkeypatch: 
 
 def test_what_a_killed_process_left_half_written_is_removed_a_day_later(tmp_path: Path) -> None:
     run = run_of(tmp_path, {"id": "a"})
-    half, young = (page_folder(run).parent / f"{name}.tmp" for name in ("half.1", "young.2"))
-    for folder in (half, young):
+    place = page_folder(run)
+    half, young, other = (place.with_name(f"{name}.tmp") for name in (f"{place.name}.1", f"{place.name}.2", "thesis"))
+    for folder in (half, young, other):
         folder.mkdir(parents=True)
-    os.utime(half, (0, 0))
+        os.utime(folder, None if folder == young else (0, 0))
     ensure_page_data(run)
     assert not half.exists()
     assert young.exists()
+    assert other.exists()  # it is not ours
