@@ -149,15 +149,19 @@ def test_an_answer_without_end_is_cut_off(server: Any, monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
 def test_the_server_says_how_long_to_wait_and_all_requests_do(server: Any, form: str) -> None:
-    until = datetime.now(UTC) + timedelta(seconds=3)  # less a part of a second, and the time to the first request
-    said = "0.5" if form == "seconds" else format_datetime(until, usegmt=True)
-    first_then_well(server, server.send({}, status=429, headers={"Retry-After": said}))
+    until = (datetime.now(UTC) + timedelta(seconds=4)).replace(microsecond=0)
+    until_s = time.monotonic() + (until - datetime.now(UTC)).total_seconds()
+    said = "1" if form == "seconds" else format_datetime(until, usegmt=True)
+    refused, number = server.send({}, status=429, headers={"Retry-After": said}), count()
+    # Others take their time, so that the client has read the refusal before it would ask for more.
+    server.react = lambda asked: refused if next(number) == 0 else server.answer(asked, delay_s=0.4)
     outputs = ask(chat(server, concurrency=2), requests(5))
     assert all(output.text is not None for output in outputs.values())
     first, *rest = server.runs
-    assert sum(output.usage.get("waited_s", 0) for output in outputs.values()) > (0.4 if form == "seconds" else 0.1)
+    due_s = first.at + 1 if form == "seconds" else until_s
+    assert sum(output.usage.get("waited_s", 0) for output in outputs.values()) > (0.9 if form == "seconds" else 0.1)
     # One other was under way when the server said so; what came after has waited.
-    assert sum(asked.at - first.at < (0.45 if form == "seconds" else 0.1) for asked in rest) <= 1
+    assert sum(asked.at < due_s - 0.05 for asked in rest) <= 1
 
 
 def test_a_wait_that_is_too_long_ends_the_run(server: Any) -> None:
