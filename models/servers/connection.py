@@ -152,6 +152,7 @@ class Connection:
                         yield from (other.result() for other in done)
                     yield future.result()
             finally:
+                exchange.refuse_more()  # else those that wait for their turn get it as others are cancelled
                 for future in left:
                     future.cancel()
 
@@ -396,6 +397,11 @@ class Exchange:
             raise self._end(
                 f"{UNSERVED_IN_A_ROW} requests in a row were not served, with all their tries; last: {fault.text}"
             )
+
+    def refuse_more(self) -> None:
+        """Let no further request begin."""
+        if self._end_of_all is None:
+            self._end("nobody waits for further answers")
 
     def _after(self, fault: _FaultError, state: "_Tries") -> str:
         return f"{fault.text} (after {state.retries + 1} tries)" if state.retries else fault.text

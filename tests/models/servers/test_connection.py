@@ -249,13 +249,13 @@ def test_requests_per_minute_are_kept_to(server: Any) -> None:
 
 def test_requests_under_way_are_cancelled_when_nobody_wants_their_answers(server: Any) -> None:
     number = count()
-    server.react = lambda asked: server.answer(asked, delay_s=0.0 if next(number) == 0 else 5.0)
+    server.react = lambda asked: server.answer(asked, delay_s=0.0 if next(number) == 0 else 20.0)
     outputs = chat(server, concurrency=4).generate(requests(40), GenerationOptions())
     next(iter(outputs))
     started = time.monotonic()
     outputs.close()  # type: ignore[attr-defined]
-    assert time.monotonic() - started < 2
-    assert len(server.runs) <= 6
+    assert time.monotonic() - started < 10
+    assert len(server.runs) <= 5  # the first, its successor, and three that began beside it
     assert not [thread for thread in threading.enumerate() if thread.name == "server"]
 
 
