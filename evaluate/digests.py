@@ -65,9 +65,9 @@ def file_digest(path: str | Path, *, num_blocks: int = 3) -> str | None:
             if not S_ISREG(status.st_mode):
                 return None
             running.update(str(status.st_size).encode())
-            last = max(0, status.st_size - _BLOCK_BYTES)
-            numbers = range(num_blocks) if last else (0,)
-            for offset in sorted({last * number // max(1, num_blocks - 1) for number in numbers}):
+            last = status.st_size - _BLOCK_BYTES
+            offsets = {last * number // max(1, num_blocks - 1) for number in range(num_blocks)} if last > 0 else {0}
+            for offset in sorted(offsets):
                 running.update(os.pread(descriptor, _BLOCK_BYTES, offset))
         finally:
             os.close(descriptor)

@@ -98,15 +98,16 @@ def read_manifest(
     """
     rows: list[Row] = []
     seen: dict[str, Row] = {}
+    place_of = attrgetter("place")
     reading = _Reading(str(path), (str(path.parent), str(data_dir)))
     for number, _, record in read_jsonl_lines(path):
-        field = next((field for field in reference_fields if record.get(field) is not None), None)
-        if field is not None and "references" not in record:
-            texts = as_texts(record[field])
-            record["references"] = list(texts) or ([""] if multilabel else [])
+        if reference_fields and "references" not in record:
+            field = next((field for field in reference_fields if record.get(field) is not None), None)
+            if field is not None:
+                record["references"] = list(as_texts(record[field])) or ([""] if multilabel else [])
         row = _row(number, record, reading)
         if not doubled:
-            refuse_doubled(seen, row.id, row, attrgetter("place"))
+            refuse_doubled(seen, row.id, row, place_of)
         rows.append(row)
     if not rows:
         raise ManifestError(f"{path}: holds no lines, expected one JSON object per sample")
@@ -170,7 +171,7 @@ class _Reading:
     ) -> tuple[AudioRef, ...]:
         """Return a row's `audio`, each file in the first place where it is or else could be."""
         files = [self._find(path) for path in paths]
-        audio = (AudioRef(file, start_s, duration_s) for file, _ in files)
+        audio = [AudioRef(file, start_s, duration_s) for file, _ in files]
         return _Found(audio) if all(there for _, there in files) else tuple(audio)
 
     def _find(self, path: str) -> tuple[str, bool]:
@@ -219,13 +220,19 @@ def _own_row(number: int, record: dict[str, Any], reading: _Reading) -> Row:
         source_text=text_field(where, record, "source_text", default=""),
         split=text_field(where, record, "split", default=""),
         groups=reading.groups(where, record),
-        turns=tuple(Turn(turn["role"], turn["text"], len(_paths(where, turn))) for turn in turns[:-1]),
-        fields={key: value for key, value in record.items() if key not in _OWN_FIELDS} or _NO_FIELDS,
+        turns=tuple(Turn(turn["role"], turn["text"], len(_paths(where, turn))) for turn in turns[:-1]) if turns else (),
+        fields=(
+            _NO_FIELDS
+            if record.keys() <= _OWN_FIELDS
+            else {key: value for key, value in record.items() if key not in _OWN_FIELDS}
+        ),
     )
 
 
 def _paths(where: str, record: Mapping[str, Any]) -> list[str]:
     audio = record.get("audio", [])
+    if isinstance(audio, str) and audio:  # of most lines
+        return [audio]
     paths = [audio] if isinstance(audio, str) else audio
     if not isinstance(paths, list) or not all(isinstance(one, str) and one for one in paths):
         raise ManifestError(f"{where}: 'audio' is {shown(audio)}, expected a path or a list of paths")
