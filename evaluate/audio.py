@@ -153,7 +153,8 @@ def load_waveform(ref: AudioRef, *, sample_rate_hz: int) -> NDArray[np.float32]:
     if not np.isfinite(waveform).all():
         raise AudioDecodeError(f"{ref.path}: holds values that are not finite numbers; convert the file again")
     if info.sample_rate_hz != sample_rate_hz:
-        waveform = soxr.resample(waveform, info.sample_rate_hz, sample_rate_hz, quality="VHQ")
+        resampled = soxr.resample(waveform, info.sample_rate_hz, sample_rate_hz, quality="VHQ")
+        waveform = resampled if resampled.size else waveform[:1]  # of a frame or two there would be nothing
     return waveform
 
 

@@ -145,12 +145,13 @@ def _blocks(path: Path, file: "InputContainer") -> Iterator[tuple[NDArray[np.flo
     stream = file.streams.best("audio")
     if not isinstance(stream, AudioStream):
         raise AudioDecodeError(f"{path}: holds no audio track, expected one; is it the right file?")
-    convert = AudioResampler(format="fltp")  # of the numbers only: rate and channels stay
+    # Of the numbers only: rate and channels stay. Not planar: behind 8 planes PyAV sees a ninth, and crashes.
+    convert = AudioResampler(format="flt")
     form: tuple[int, int] | None = None
     num_frames = 0
     for decoded in file.decode(stream):
         for frame in convert.resample(decoded):
-            block = frame.to_ndarray().T.astype(np.float32, copy=False)
+            block = frame.to_ndarray().reshape(-1, frame.layout.nb_channels).astype(np.float32, copy=False)
             form = form or (frame.sample_rate, block.shape[1])
             if form != (frame.sample_rate, block.shape[1]):
                 raise AudioDecodeError(

@@ -173,3 +173,9 @@ def test_values_that_are_no_numbers_are_an_error(tmp_path: Path, value: float) -
     soundfile.write(path, np.array([0.0, value, 0.0]), 16_000, subtype="FLOAT")
     with pytest.raises(AudioDecodeError, match="not finite"):
         load_waveform(AudioRef(path), sample_rate_hz=16_000)
+
+
+@pytest.mark.parametrize("num_frames", [1, 2, 5])
+def test_a_few_frames_at_a_higher_rate_are_never_nothing(tmp_path: Path, num_frames: int) -> None:
+    soundfile.write(tmp_path / "short.wav", np.full(num_frames, 0.5), 96_000)
+    assert load_waveform(AudioRef(tmp_path / "short.wav"), sample_rate_hz=16_000).shape == (1,)

@@ -37,7 +37,7 @@ def encode(
     **options: str,
 ) -> Path:
     """Write channels with an encoder and its settings, and the container's options."""
-    layout = "mono" if len(channels) == 1 else "stereo"
+    layout = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}[len(channels)]
     with av.open(str(path), "w", options=options) as file:
         stream = file.add_stream(codec, rate=rate_hz, layout=layout, options=settings or {})
         for start in range(0, len(channels[0]), 1024):
@@ -89,6 +89,16 @@ def test_a_track_is_resampled_and_its_channels_averaged(tmp_path: Path) -> None:
     heard = load_waveform(AudioRef(path), sample_rate_hz=16_000)
     assert heard.size == 16_000
     assert np.abs(heard[2_000:8_000]).max() == pytest.approx(0.25, abs=0.001)
+
+
+@pytest.mark.parametrize("num_channels", [6, 8])
+def test_the_many_channels_of_a_film_are_averaged(tmp_path: Path, num_channels: int) -> None:
+    wave = sweep(16_000, 16_000)
+    silent = [np.zeros_like(wave)] * (num_channels - 1)
+    path = encode(tmp_path / "a.mov", *silent, wave, codec="pcm_s16le", form="s16")
+    assert inspect_audio(path).num_channels == num_channels
+    heard = load_waveform(AudioRef(path), sample_rate_hz=16_000)
+    np.testing.assert_allclose(heard, wave / num_channels, atol=1e-4)
 
 
 @pytest.mark.parametrize(("start_s", "duration_s"), [(0.0, 0.5), (0.25, 0.5), (0.9, None), (0.333, 0.01)])
