@@ -60,8 +60,10 @@ class LineOffsets:
         return len(self._hashes)
 
     def __contains__(self, line_id: object) -> bool:
+        if not isinstance(line_id, str):
+            return False
         self._sort()
-        wanted = hash(f"{_SALT}{line_id}")
+        wanted = hash(_SALT + line_id)
         place = bisect_left(self._hashes, wanted)
         return place < len(self._hashes) and self._hashes[place] == wanted
 

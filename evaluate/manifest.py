@@ -233,10 +233,9 @@ def _paths(where: str, record: Mapping[str, Any]) -> list[str]:
     audio = record.get("audio", [])
     if isinstance(audio, str) and audio:  # of most lines
         return [audio]
-    paths = [audio] if isinstance(audio, str) else audio
-    if not isinstance(paths, list) or not all(isinstance(one, str) and one for one in paths):
+    if not isinstance(audio, list) or not all(isinstance(one, str) and one for one in audio):
         raise ManifestError(f"{where}: 'audio' is {shown(audio)}, expected a path or a list of paths")
-    return paths
+    return audio
 
 
 def _conversation(where: str, record: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -217,7 +217,7 @@ def _value_with_interval(
     else:
         bounds = bootstrap_interval(rows, metric.value, bootstrap, units)
         alike = bounds is not None and bounds[0] == bounds[1]
-        luck = f"all {len(rows)} samples count alike, which no resample can tell from luck" if alike else ""
+        luck = "every resample gives the same value: the width of 0 means nothing" if alike else ""
         note = "; ".join(filter(None, (units.note, luck)))
         score |= {"ci": None if bounds is None else list(bounds), **({"ci_note": note} if note else {})}
     return score

@@ -50,9 +50,8 @@ def _drop_leftovers(cache: Path) -> None:
     """Remove the data of runs that are gone, and what was half written when a process was killed."""
     for half in cache.glob("*.tmp"):
         with suppress(OSError):  # another process removed it
-            if (
-                _HALF_WRITTEN.fullmatch(half.name) and abs(time.time() - half.stat().st_mtime) > _LONGEST_S
-            ):  # else another process may be writing it
+            is_old = abs(time.time() - half.stat().st_mtime) > _LONGEST_S  # else another process may be writing it
+            if is_old and _HALF_WRITTEN.fullmatch(half.name):
                 shutil.rmtree(half, ignore_errors=True)
     forget_gone_runs(cache)
 
