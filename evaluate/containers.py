@@ -11,6 +11,7 @@ do; what fills up the last AAC frame, up to 1023 frames of silence, is not. Neit
 found by decoding a file once, and a span by decoding from the file's start, since positions after a jump are not exact.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -146,20 +147,22 @@ def _blocks(path: Path, file: "InputContainer") -> Iterator[tuple[NDArray[np.flo
     if not isinstance(stream, AudioStream):
         raise AudioDecodeError(f"{path}: holds no audio track, expected one; is it the right file?")
     # Of the numbers only: rate and channels stay. Not planar: behind 8 planes PyAV sees a ninth, and crashes.
-    convert = AudioResampler(format="flt")
+    # One for each kind of frame, since a converter takes only what it began with.
+    converters: defaultdict[tuple[str, str], AudioResampler] = defaultdict(lambda: AudioResampler(format="flt"))
     form: tuple[int, int] | None = None
     num_frames = 0
     for decoded in file.decode(stream):
-        for frame in convert.resample(decoded):
-            block = frame.to_ndarray().reshape(-1, frame.layout.nb_channels).astype(np.float32, copy=False)
-            form = form or (frame.sample_rate, block.shape[1])
-            if form != (frame.sample_rate, block.shape[1]):
-                raise AudioDecodeError(
-                    f"{path}: changes from {form[0]} Hz and {form[1]} channel(s) to {frame.sample_rate} Hz and "
-                    f"{block.shape[1]} after {num_frames} frames; convert the file"
-                )
+        now = decoded.sample_rate, decoded.layout.nb_channels
+        form = form or now
+        if now != form:
+            raise AudioDecodeError(
+                f"{path}: changes from {form[0]} Hz and {form[1]} channel(s) to {now[0]} Hz and {now[1]} "
+                f"after {num_frames} frames; convert the file"
+            )
+        for frame in converters[decoded.format.name, decoded.layout.name].resample(decoded):
+            block = frame.to_ndarray().reshape(-1, form[1]).astype(np.float32, copy=False)
             num_frames += len(block)
-            yield block, frame.sample_rate
+            yield block, form[0]
     found_s = num_frames / form[0] if form else 0.0
     promised_s = 0.0 if file.format.name == "mp3" else _promised_seconds(file, stream)
     if found_s < promised_s - _SLACK_S:

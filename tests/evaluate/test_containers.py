@@ -257,6 +257,20 @@ def test_an_mp3_without_the_tag_is_read_whole_and_stands_1105_frames_late(
     assert soundfile.info(path).frames != heard.size  # why libsndfile is not asked
 
 
+@pytest.mark.parametrize(("num_channels", "rate_hz"), [(1, 24_000), (2, 16_000)])
+def test_a_track_whose_rate_or_channels_change_is_an_error(tmp_path: Path, num_channels: int, rate_hz: int) -> None:
+    wave = sweep(16_000, 16_000)
+    bare = {"codec": "libmp3lame", "write_xing": "0", "id3v2_version": "0"}
+    first = encode(tmp_path / "first.mp3", wave, **bare)
+    then = encode(tmp_path / "then.mp3", *[wave] * num_channels, rate_hz=rate_hz, **bare)
+    path = tmp_path / "a.mp3"
+    path.write_bytes(first.read_bytes() + then.read_bytes())
+    with pytest.raises(
+        AudioDecodeError, match=r"a\.mp3: changes from \d+ Hz and . channel\(s\) to \d+ Hz and . after "
+    ):
+        load_waveform(AudioRef(path), sample_rate_hz=16_000)
+
+
 @pytest.mark.parametrize("suffix", ["flac", "ogg", "opus", "mp3"])
 def test_a_span_of_a_compressed_file_is_that_part_of_the_whole(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a.{suffix}"
