@@ -23,6 +23,14 @@ from evaluate.types import AudioRef
 
 MAX_BYTES = 1 << 20  # that may come out of an archive
 MAX_FRAMES = 1 << 24  # that are decoded: more would be a test of memory
+CONTAINERS = {  # codec of each, and options: what FFmpeg reads
+    "mp4": ("aac", {}),
+    "mkv": ("flac", {}),
+    "webm": ("libopus", {}),
+    "avi": ("pcm_s16le", {}),
+    "wma": ("wmav2", {}),
+    "untagged.mp3": ("libmp3lame", {"write_xing": "0", "id3v2_version": "0"}),
+}
 Reader = Callable[[bytes, Path], None]
 
 
@@ -129,7 +137,8 @@ READERS: dict[str, Reader] = {
     "scores": scores,
     "task_file": task_file,
     **{f"archive{suffix}": _archive(suffix) for suffix in (".tar", ".tar.gz", ".zip", ".7z")},
-    **{f"audio{suffix}": _audio(suffix) for suffix in (".wav", ".flac", ".ogg", ".mp3", ".mp4")},
+    **{f"audio{suffix}": _audio(suffix) for suffix in (".wav", ".flac", ".ogg", ".mp3")},
+    **{f"audio.{suffix}": _audio(f".{suffix}") for suffix in CONTAINERS},
 }
 
 
@@ -182,25 +191,26 @@ def seed(name: str, folder: Path) -> bytes:
     """Return what a reader reads without a fault."""
     kind, _, suffix = name.partition(".")
     if kind == "audio":
-        if suffix == "mp4":
-            return _mp4(folder)
+        if suffix in CONTAINERS:
+            return _contained(folder / f"seed.{suffix}", *CONTAINERS[suffix])
         return write_tone(folder / f"seed.{suffix}", duration_s=0.3).read_bytes()
     if kind == "archive":
         return _packed(f".{suffix}", folder)
     return b"".join(json.dumps(line).encode() + b"\n" for line in GOOD_LINES[name])
 
 
-def _mp4(folder: Path) -> bytes:
+def _contained(path: Path, codec: str, options: dict[str, str]) -> bytes:
     import av
     import numpy as np
 
-    with av.open(str(folder / "seed.mp4"), "w") as file:
-        stream = file.add_stream("aac", rate=16_000, layout="mono")
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), dtype=np.float32), format="fltp", layout="mono")
-        frame.sample_rate = 16_000
+    with av.open(str(path), "w", options=options) as file:
+        stream = file.add_stream(codec, rate=48_000, layout="mono", bit_rate=64_000)
+        noise = np.random.default_rng(0).integers(-9_999, 9_999, (1, 2048), dtype=np.int16)
+        frame = av.AudioFrame.from_ndarray(noise, format="s16", layout="mono")
+        frame.sample_rate = 48_000
         for packet in (*stream.encode(frame), *stream.encode(None)):
             file.mux(packet)
-    return (folder / "seed.mp4").read_bytes()
+    return path.read_bytes()
 
 
 def _packed(suffix: str, folder: Path) -> bytes:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -48,9 +49,11 @@ def read(name: str, content: bytes) -> None:
         assert time.perf_counter() - started_s < LONGEST_S
 
 
-@pytest.fixture(scope="module")
-def seeds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    return {name: readers.seed(name, tmp_path_factory.mktemp("seeds")) for name in readers.READERS}
+@cache  # and no fixture: hypothesis prints what a failing test was given, and stumbles over much
+def seed(name: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        content: bytes = readers.seed(name, Path(folder))
+    return content
 
 
 @st.composite
@@ -101,15 +104,15 @@ def altered(draw: st.DrawFn, lines: list[dict[str, Any]]) -> bytes:
 
 
 @pytest.mark.parametrize("name", readers.READERS)
-def test_what_is_good_is_read(name: str, seeds: dict[str, bytes]) -> None:
-    read(name, seeds[name])
+def test_what_is_good_is_read(name: str) -> None:
+    read(name, seed(name))
 
 
 @pytest.mark.parametrize("name", readers.READERS)
 @given(data=st.data())
 @quick
-def test_garbled_files_are_read_or_refused(name: str, seeds: dict[str, bytes], data: st.DataObject) -> None:
-    read(name, data.draw(garbled(seeds[name])))
+def test_garbled_files_are_read_or_refused(name: str, data: st.DataObject) -> None:
+    read(name, data.draw(garbled(seed(name))))
 
 
 @pytest.mark.parametrize("name", readers.GOOD_LINES)
@@ -131,8 +134,8 @@ def test_any_bytes_are_read_or_refused(name: str, content: bytes) -> None:
 @pytest.mark.parametrize("name", readers.READERS)
 @given(data=st.data())
 @thorough
-def test_very_many_garbled_files_are_read_or_refused(name: str, seeds: dict[str, bytes], data: st.DataObject) -> None:
-    read(name, data.draw(garbled(seeds[name])))
+def test_very_many_garbled_files_are_read_or_refused(name: str, data: st.DataObject) -> None:
+    read(name, data.draw(garbled(seed(name))))
 
 
 @pytest.mark.slow
